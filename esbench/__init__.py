@@ -1,0 +1,1 @@
+"""esbench: a workbench for teaching and analysing event sourcing."""
