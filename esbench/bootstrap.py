@@ -28,6 +28,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -289,8 +290,8 @@ def leave_venv() -> None:
     """Go on in the Python that `.venv` was made from: none can replace itself."""
     inside = os.path.realpath(sys.prefix) == os.path.realpath(VENV)
     base = getattr(sys, "_base_executable", "")
-    if inside and base and os.path.realpath(os.path.dirname(base)) != VENV:
-        become([base, os.path.abspath(__file__), *sys.argv[1:]])
+    if inside and base not in {"", sys.executable}:
+        sys.exit(become([base, os.path.abspath(__file__), *sys.argv[1:]]))
 
 
 def check_modules() -> None:
@@ -409,11 +410,18 @@ class Progress:
     def diagnosis(self) -> str:
         """Put what a command said when it failed into one sentence."""
         text = "\n".join(self.output)
+        if min(room(ROOT), room(tempfile.gettempdir())) < 1e6:
+            return FULL
         for signs, sentence in TROUBLES.items():
             if re.search(signs, text):
                 return sentence
         say("\n".join(self.output[-15:]))
         return f"Set-up failed at '{self.step}'; the lines above are its last words."
+
+
+def room(folder: str) -> int:
+    """Give the bytes that are free on the disk of a folder."""
+    return shutil.disk_usage(folder).free
 
 
 def end(process: "subprocess.Popen[bytes]") -> None:
