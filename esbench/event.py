@@ -22,7 +22,7 @@ import msgspec
 from msgspec import Struct
 
 from esbench.errors import DefinitionConflict, InvalidEvent
-from esbench.fields import Field, checked_name, fields_of, json_coerce
+from esbench.fields import checked_name, fields_of, json_coerce
 from esbench.moments import moment
 
 # --- declaring -------------------------------------------------------------------
@@ -50,7 +50,7 @@ class EventMeta(msgspec.StructMeta):
         """Make the type, refusing field names that the log needs for itself."""
         options: dict[str, Any] = {"frozen": True, "kw_only": True, "gc": False}
         cls = super().__new__(mcls, name, bases, namespace, **(options | config))
-        if taken := RESERVED.intersection(cls.__struct_fields__):
+        if taken := [name for name in cls.__struct_fields__ if name.lower() in RESERVED]:
             raise DefinitionConflict(
                 f"{name} declares {', '.join(sorted(taken))}: the log keeps these "
                 "names for itself, choose others"
@@ -263,32 +263,20 @@ class Registry:
     """The event types that a program declares for a log, by name.
 
     Raises:
-        DefinitionConflict: two types of one name, or one field name with two kinds
-            or two spellings (columns are told apart without regard to case).
+        DefinitionConflict: something that is no event type, or two of one name.
     """
 
     def __init__(self, events: Iterable[type[Event]] = ()) -> None:
         self.classes: dict[str, type[Event]] = {}
-        self._owners: dict[str, tuple[str, Field]] = {}
         for cls in events:
             self._add(cls)
 
-    def _add(self, cls: type[Event]) -> None:
+    def _add(self, cls: Any) -> None:
         if not (isinstance(cls, type) and issubclass(cls, Event)):
             raise DefinitionConflict(f"{cls!r} is no event type: subclass es.Event")
-        name = cls.__name__
-        if self.classes.get(name, cls) is not cls:
-            raise DefinitionConflict(f"two event types are called {name}: rename one")
-        self.classes[name] = cls
-        for field in fields_of(cls):
-            self._agree(name, field)
-
-    def _agree(self, owner: str, field: Field) -> None:
-        other, known = self._owners.setdefault(field.name.lower(), (owner, field))
-        if (known.name, known.kind.name) != (field.name, field.kind.name):
+        if self.classes.setdefault(cls.__name__, cls) is not cls:
             raise DefinitionConflict(
-                f"{other}.{known.name} is {known.kind.name} and {owner}.{field.name} "
-                f"is {field.kind.name}, but one column holds both: rename one"
+                f"two event types are called {cls.__name__}: rename one"
             )
 
     def __repr__(self) -> str:

@@ -200,7 +200,7 @@ def _number_hint(value: str) -> str:
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{value!r} is no text: write '{value}'")  # noqa: TRY004 - one error for bad values
+        raise ValueError(f"{value!r} is no text: write '{value}'")
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -260,6 +260,13 @@ _SIMPLE: dict[Any, Kind] = {
     date: Kind("date", _date),
     bytes: Kind("bytes", _bytes),
 }
+
+
+def kind_named(name: str) -> Kind:
+    """Return the kind that files call ``name``, such as ``decimal(2)``."""
+    if found := re.fullmatch(r"decimal\((\d+)\)", name):
+        return decimal_kind(int(found[1]))
+    return next(kind for kind in _SIMPLE.values() if kind.name == name)
 
 
 def json_coerce(value: Any, hint: Any) -> Any:

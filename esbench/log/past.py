@@ -1,0 +1,344 @@
+"""Reading: what a log and every past of it have in common, and where a past ends.
+
+What lives here: the coordinates of a past, the reading calls, and ``Past``.
+The guarantee: a past only leaves events out; it never changes again, whatever is
+appended later; what is left is read in position order.
+What it may not know: how events get in.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from html import escape
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from msgspec import Struct
+
+from esbench.errors import InvalidEvent, NotFound, ReadOnly, shorten
+from esbench.event import RecordedEvent, Registry
+from esbench.log.codec import arrow_type, decode
+from esbench.log.schema import ENVELOPE, OPTIONAL, Schema
+from esbench.moments import spoken, until
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from esbench.log.log import EventLog
+    from esbench.log.view import Head, Piece
+
+SHOWN = 10
+
+
+class Coordinates(Struct, frozen=True, kw_only=True):
+    """Where in both times an answer stands: about which day, as known on which.
+
+    Attributes:
+        occurred: the last moment asked about, inclusive; None for no end.
+        recorded: the last moment of knowledge, inclusive; None for now.
+        position: the last position, inclusive; None for all.
+        zone: where the log's days begin and end.
+    """
+
+    occurred: datetime | None = None
+    recorded: datetime | None = None
+    position: int | None = None
+    zone: str = "UTC"
+
+    def __str__(self) -> str:
+        """Say both times, such as ``about 2024-01-31, as known on 2024-02-02``."""
+        parts = []
+        if self.occurred is not None:
+            parts.append(f"about {spoken(self.occurred, self.zone)}")
+        if self.recorded is None:
+            parts.append("as known now")
+        else:
+            parts.append(f"as known on {spoken(self.recorded, self.zone)}")
+        if self.position is not None:
+            parts.append(f"up to position {self.position}")
+        return ", ".join(parts)
+
+    def within(self, other: Coordinates) -> Coordinates:
+        """Return the coordinates that satisfy both."""
+        return Coordinates(
+            occurred=_earlier(self.occurred, other.occurred),
+            recorded=_earlier(self.recorded, other.recorded),
+            position=_earlier(self.position, other.position),
+            zone=self.zone,
+        )
+
+    def condition(self) -> pl.Expr | None:
+        """Return the rows that belong to this past, None for all of them."""
+        import polars as pl
+
+        limits = {
+            "occurred_at": self.occurred,
+            "recorded_at": self.recorded,
+            "position": self.position,
+        }
+        kept = [pl.col(name) <= limit for name, limit in limits.items() if limit]
+        if self.position == 0:
+            kept.append(pl.lit(False))  # noqa: FBT003 - polars' own way
+        return pl.all_horizontal(kept) if kept else None
+
+
+def _earlier(left: Any, right: Any) -> Any:
+    if left is None or right is None:
+        return right if left is None else left
+    return min(left, right)
+
+
+class Readable(ABC):
+    """What can be asked of a log and of each of its pasts.
+
+    Attributes:
+        log: the log itself; on a past, the log under it.
+        zone: where days begin and end.
+        registry: the event types that the program declares.
+        coordinates: where in both times the answers stand.
+    """
+
+    log: EventLog
+    zone: str
+    registry: Registry
+    coordinates: Coordinates
+
+    @abstractmethod
+    def _pieces(self) -> tuple[list[Piece], Schema]:
+        """Return the rows that are there now, and the columns they may have."""
+
+    def _condition(self) -> pl.Expr | None:
+        """Return which of those rows belong; None for all of them."""
+        return self.coordinates.condition()
+
+    @abstractmethod
+    def head(self) -> Head:
+        """Return the end of what is read: a position and its chain."""
+
+    def read(self, aggregate_id: str | None = None) -> Iterator[RecordedEvent]:
+        """Yield events in position order: of one aggregate, or of all.
+
+        What is there when this is called is what is read, and no more. At most one
+        file's rows are held at a time.
+
+        Args:
+            aggregate_id: the aggregate; an unknown one has no events.
+
+        Raises:
+            Corrupt: a file that this needs is damaged, missing, swapped or foreign.
+        """
+        pieces, schema = self._pieces()
+        frames: Iterable[pl.DataFrame]
+        if aggregate_id is None:
+            frames = chain.from_iterable([piece.ordered() for piece in pieces])
+        else:
+            frames = [piece.rows(aggregate_id) for piece in pieces]
+        return self._decoded(frames, schema)
+
+    def _decoded(
+        self, frames: Iterable[pl.DataFrame], schema: Schema
+    ) -> Iterator[RecordedEvent]:
+        condition = self._condition()
+        for frame in frames:
+            kept = frame if condition is None else frame.filter(condition)
+            yield from decode(kept, schema, self.registry)
+
+    def scan(self, type: str | None = None) -> pl.LazyFrame:
+        """Return the events as a polars LazyFrame, in no promised order.
+
+        Columns: the envelope, the optional columns in use, ``payload`` where some
+        event needs it, and one typed, nullable column an event field. Times are
+        ``Datetime('us', 'UTC')``, money is ``Decimal(18, places)``.
+
+        Args:
+            type: the name of an event type: its events and its columns alone.
+
+        Raises:
+            NotFound: the log knows no such type.
+            Corrupt: a file that this needs is damaged, missing, swapped or foreign.
+        """
+        import polars as pl
+
+        pieces, schema = self._pieces()
+        schema = schema.grown(self.registry)
+        columns = _columns_of(schema, type)
+        frames = [_completed(piece.lazy(), schema) for piece in pieces]
+        empty = pl.LazyFrame(schema={n: dtype(k) for n, k in schema.columns().items()})
+        rows = pl.concat(frames) if frames else empty
+        condition = self._condition()
+        if condition is not None:
+            rows = rows.filter(condition)
+        if type is not None:
+            rows = rows.filter(pl.col("type") == type)
+        return rows.select(columns)
+
+    @property
+    def schema(self) -> Schema:
+        """The event types that the log knows, with those the program declares."""
+        return self._pieces()[1].grown(self.registry)
+
+    def as_of(
+        self,
+        occurred: date | datetime | str | None = None,
+        *,
+        recorded: date | datetime | str | None = None,
+        position: int | None = None,
+    ) -> Past:
+        """Return a past: only the events up to each limit that is given, inclusive.
+
+        A bare day means all of it in the log's zone; ``1 month ago`` counts back from
+        the log's clock. Without ``recorded`` the answer is as known when this is
+        called, and stays so.
+
+        Args:
+            occurred: the day or moment asked about: what had happened by then.
+            recorded: the day or moment asked on: what the log knew by then.
+            position: the last position that belongs to it.
+
+        Raises:
+            InvalidEvent: a time without a zone, or no time at all.
+        """
+        now = self.log.now()
+        if position is not None and (type(position) is not int or position < 0):
+            raise InvalidEvent(f"position {position!r}: write a whole number from 0")
+        asked = Coordinates(
+            occurred=None if occurred is None else until(occurred, self.zone, now),
+            recorded=None if recorded is None else until(recorded, self.zone, now),
+            position=position,
+            zone=self.zone,
+        )
+        return Past(self, asked.within(self.coordinates))
+
+    def __len__(self) -> int:
+        """Return the number of events."""
+        import polars as pl
+
+        pieces, _ = self._pieces()
+        condition = self._condition()
+        if condition is None:
+            return max((piece.last for piece in pieces), default=0)
+        counts = [
+            piece.lazy().filter(condition).select(pl.len()).collect().item()
+            for piece in pieces
+        ]
+        return sum(counts)
+
+    def _repr_html_(self) -> str:
+        """Return the last events as a table; what they hold is text, never markup."""
+        latest = self._latest()
+        body = "".join(map(_row_html, latest))
+        more = len(self) - len(latest)
+        note = f"<p>and {more} before them</p>" if more > 0 else ""
+        names = ("position", "aggregate_id", "version", "event", "occurred_at")
+        head = "".join(f"<th>{name}</th>" for name in names)
+        return (
+            f"<p>{escape(repr(self))}</p>"
+            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{note}"
+        )
+
+    def _latest(self) -> list[RecordedEvent]:
+        import polars as pl
+
+        pieces, schema = self._pieces()
+        if not pieces:
+            return []
+        rows = pl.concat([_completed(piece.lazy(), schema) for piece in pieces])
+        condition = self._condition()
+        kept = rows if condition is None else rows.filter(condition)
+        frame = kept.top_k(SHOWN, by="position").sort("position").collect()
+        return list(decode(frame, schema, self.registry))
+
+
+def _row_html(row: RecordedEvent) -> str:
+    cells = (
+        str(row.position),
+        shorten(row.aggregate_id),
+        str(row.version),
+        shorten(repr(row.event), 200),
+        row.occurred_at.isoformat().replace("+00:00", "Z"),
+    )
+    return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+
+
+def _columns_of(schema: Schema, name: str | None) -> list[str]:
+    """Return the columns of one event type, or all of them."""
+    columns = schema.columns()
+    if name is None:
+        return list(columns)
+    record = schema.types.get(name)
+    if record is None:
+        known = ", ".join(schema.types) or "none"
+        raise NotFound(f"the log knows no event type {name!r}; it knows: {known}")
+    fields = {field.name for field in record.fields}
+    common = ENVELOPE.keys() | OPTIONAL.keys() | fields
+    return [column for column in columns if column in common]
+
+
+def dtype(kind: str) -> pl.DataType:
+    """Return the polars type of a column of ``kind``."""
+    import polars as pl
+
+    if kind.startswith("decimal"):
+        return pl.Decimal(18, arrow_type(kind).scale)
+    simple: dict[str, pl.DataType] = {
+        "text": pl.String(),
+        "int": pl.Int64(),
+        "bool": pl.Boolean(),
+        "float": pl.Float64(),
+        "time": pl.Datetime("us", "UTC"),
+        "date": pl.Date(),
+        "bytes": pl.Binary(),
+    }
+    return simple[kind]
+
+
+def _completed(rows: pl.LazyFrame, schema: Schema) -> pl.LazyFrame:
+    """Return the rows with all columns of ``schema``, in its order."""
+    import polars as pl
+
+    there = set(rows.collect_schema().names())
+    return rows.select(
+        pl.col(name) if name in there else pl.lit(None, dtype(kind)).alias(name)
+        for name, kind in schema.columns().items()
+    )
+
+
+class Past(Readable):
+    """A past of a log: read-only, and never changing again.
+
+    It is made by ``as_of``. Every reading call works; writing calls raise
+    ``ReadOnly``. Versions may have holes here, because events that were recorded or
+    happened later are left out.
+    """
+
+    def __init__(self, source: Readable, coordinates: Coordinates) -> None:
+        self.log = source.log
+        self.zone = source.zone
+        self.registry = source.registry
+        self.coordinates = coordinates
+        self._held, self._schema = source._pieces()
+        self._head = source.head()
+
+    def _pieces(self) -> tuple[list[Piece], Schema]:
+        return self._held, self._schema
+
+    def _condition(self) -> pl.Expr | None:
+        pinned = Coordinates(position=self._head.position)
+        return self.coordinates.within(pinned).condition()
+
+    def head(self) -> Head:
+        """Return the end of the log that this past was taken from."""
+        return self._head
+
+    def __repr__(self) -> str:
+        """Say both coordinates and how much is left of the log."""
+        return f"Past({self.coordinates}: {len(self)} of {self._head.position} events)"
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise ReadOnly(
+            f"a past is read-only ({self.coordinates}): use the log itself, .log"
+        )
+
+    append = commit = append_frame = files = follow = verify = merge = _refuse

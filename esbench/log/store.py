@@ -1,0 +1,269 @@
+"""Where a log's files live: five verbs, and nothing that knows what an event is.
+
+What lives here: the ``Store`` protocol and ``Folder``, its implementation on a disk.
+The guarantee: ``create`` makes a whole, synced file under a name that was free, or
+leaves no trace; once ``sync`` has returned, every name made before survives a crash.
+What it may not know: Parquet, positions, chains.
+
+A file is written to ``staging/``, synced, and then given its real name by a hard
+link, which the system refuses when the name exists. Nothing is ever overwritten.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import socket
+import time
+from pathlib import Path
+from typing import Protocol
+
+from esbench.errors import EsbenchError, StoreError
+
+Stamp = tuple[int, int, int]
+
+HOUR = 3600.0
+DAY = 24 * HOUR
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+_DEFINITE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENOTDIR}
+_CANT_SYNC_FOLDERS = {errno.EINVAL, errno.EROFS, errno.EBADF, errno.EACCES}
+
+
+class NameTaken(EsbenchError):
+    """The name exists already; nothing was changed."""
+
+
+class Unsettled(EsbenchError):
+    """The disk failed while a name was being made: it may exist, or it may not."""
+
+
+class Store(Protocol):
+    """The five verbs that a log needs, and a place for its scans.
+
+    Names are relative and use ``/``; the first part is the folder.
+    """
+
+    def list(self, folder: str) -> list[str]:
+        """Return the file names in ``folder``, sorted; none when it is absent."""
+
+    def read(self, name: str) -> bytes:
+        """Return the whole content, or raise ``FileNotFoundError``."""
+
+    def create(self, name: str, data: bytes | memoryview) -> None:
+        """Make ``name`` with ``data`` if it is absent, whole or not at all.
+
+        Raises:
+            NameTaken: the name exists; it is untouched.
+            StoreError: the disk refused; there is no such name.
+            Unsettled: the disk failed while the name was made.
+        """
+
+    def delete(self, name: str) -> None:
+        """Remove ``name``; an absent one is no error."""
+
+    def sync(self, folder: str) -> None:
+        """Make all names in ``folder`` survive a crash, or raise ``Unsettled``."""
+
+    def stamp(self, name: str) -> Stamp:
+        """Return what changes when the file is replaced: inode, size, mtime in ns."""
+
+    def url(self, name: str) -> str:
+        """Return the path or address that Parquet readers open."""
+
+
+class Folder:
+    """A store on a local disk, with hard links and its own syncing.
+
+    Args:
+        path: the folder; it need not exist until something is created.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+
+    def list(self, folder: str) -> list[str]:
+        """Return the file names in ``folder``, sorted; none when it is absent."""
+        try:
+            with os.scandir(self.path / folder) as entries:
+                return sorted(entry.name for entry in entries)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise refused("read", folder, error) from error
+
+    def read(self, name: str) -> bytes:
+        """Return the whole content, or raise ``FileNotFoundError``."""
+        try:
+            return (self.path / name).read_bytes()
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise refused("read", name, error) from error
+
+    def create(self, name: str, data: bytes | memoryview) -> None:
+        """Make ``name`` with ``data`` if it is absent, whole or not at all."""
+        staged = self._stage(data)
+        try:
+            self._link(staged, self.path / name)
+        finally:
+            with contextlib.suppress(OSError):
+                staged.unlink()
+
+    def delete(self, name: str) -> None:
+        """Remove ``name``; an absent one is no error."""
+        try:
+            (self.path / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise refused("delete", name, error) from error
+
+    def sync(self, folder: str) -> None:
+        """Make all names in ``folder`` survive a crash, or raise ``Unsettled``."""
+        if os.name == "nt":  # Windows journals names itself and opens no folders
+            return
+        try:
+            sync_folder(self.path / folder)
+        except OSError as error:
+            raise Unsettled(f"{folder}: syncing failed ({error.strerror})") from error
+
+    def stamp(self, name: str) -> Stamp:
+        """Return what changes when the file is replaced: inode, size, mtime in ns."""
+        found = (self.path / name).stat()
+        return found.st_ino, found.st_size, found.st_mtime_ns
+
+    def url(self, name: str) -> str:
+        """Return the path that Parquet readers open."""
+        return str(self.path / name)
+
+    def tidy(self, now: float | None = None) -> tuple[str, ...]:
+        """Remove staging files that dead writers left, and return their names.
+
+        A writer's file is kept while its process lives, for an hour at least, and
+        for a day where the process can't be looked up. Should one be removed too
+        early all the same, its writer starts over: the link fails.
+        """
+        gone = []
+        for name in self.list("staging"):
+            if self._is_abandoned(name, time.time() if now is None else now):
+                self.delete(f"staging/{name}")
+                gone.append(name)
+        return tuple(gone)
+
+    def _is_abandoned(self, name: str, now: float) -> bool:
+        try:
+            age = now - (self.path / "staging" / name).stat().st_mtime
+        except FileNotFoundError:
+            return False
+        host, _, rest = name.partition(".")
+        process = rest.partition(".")[0]
+        if host != _host() or os.name == "nt" or not process.isdigit():
+            return age > DAY
+        return age > HOUR and not _is_alive(int(process))
+
+    def _stage(self, data: bytes | memoryview) -> Path:
+        """Write ``data`` under a name of its own and sync it, or leave no trace."""
+        name = f"{_host()}.{os.getpid()}.{secrets.token_hex(8)}"
+        staged = self.path / "staging" / name
+        try:
+            staged.parent.mkdir(exist_ok=True)
+            _write_synced(staged, data)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                staged.unlink(missing_ok=True)
+            raise refused("write", str(self.path), error) from error
+        return staged
+
+    def _link(self, staged: Path, target: Path) -> None:
+        """Give the staged file its name, which must be free."""
+        try:
+            target.parent.mkdir(exist_ok=True)
+            _link_or_rename(staged, target)
+        except FileExistsError:
+            raise NameTaken(target.name) from None
+        except OSError as error:
+            if error.errno in _NO_LINKS:
+                raise StoreError(
+                    f"{target.parent} is on a file system without hard links, so two "
+                    "writers could overwrite each other: keep the log on a local disk"
+                ) from error
+            if error.errno in _DEFINITE or isinstance(error, FileNotFoundError):
+                raise refused("write", str(target.parent), error) from error
+            raise Unsettled(f"{target.name}: {error.strerror}") from error
+
+
+def _write_synced(path: Path, data: bytes | memoryview) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o644)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        _full_sync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+_BINARY = getattr(os, "O_BINARY", 0)
+
+
+def _full_sync(descriptor: int) -> None:
+    """Sync down to the platter; on macOS plain fsync stops at the drive's cache."""
+    try:
+        import fcntl
+
+        full = fcntl.F_FULLFSYNC  # type: ignore[attr-defined,unused-ignore]
+    except (ImportError, AttributeError):
+        os.fsync(descriptor)
+        return
+    try:
+        fcntl.fcntl(descriptor, full)
+    except OSError:  # a file system that knows only fsync
+        os.fsync(descriptor)
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in ``path`` survive a crash; a read-only disk has none to lose."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        _full_sync(descriptor)
+    except OSError as error:
+        if error.errno not in _CANT_SYNC_FOLDERS:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _link_or_rename(staged: Path, target: Path) -> None:
+    try:
+        os.link(staged, target)
+    except OSError as error:
+        if os.name != "nt" or isinstance(error, FileExistsError):
+            raise
+        staged.rename(target)  # on Windows a rename refuses a taken name
+
+
+def _host() -> str:
+    return socket.gethostname().replace(".", "-") or "host"
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it lives, and belongs to somebody else
+        return True
+    return True
+
+
+def refused(verb: str, name: str, error: OSError) -> StoreError:
+    """Return the error that tells what the disk refused, and what would help."""
+    hint = {
+        errno.ENOSPC: "make room on the disk, then try again",
+        errno.EDQUOT: "the quota is used up: make room, then try again",
+        errno.EROFS: "the disk is read-only: reading works, writing does not",
+        errno.EACCES: "no permission: ask the folder's owner, or copy the log",
+        errno.EPERM: "no permission: ask the folder's owner, or copy the log",
+        errno.EFBIG: "the file would pass the size limit of this process",
+    }.get(error.errno or 0, "check the disk, then try again")
+    return StoreError(f"can't {verb} {name}: {error.strerror}; nothing changed; {hint}")
