@@ -1,0 +1,13 @@
+"""The stages: pictures that live in a notebook and on a page.
+
+What lives here: one stage a file, its Python beside its script; what all stages share
+is in ``stage``. The only place in the house that knows Jupyter.
+The guarantee: Python computes what a stage shows, the browser looks up, draws and
+moves; each stage has a PNG and a ``__repr__`` that carry its sentence.
+What it may not know: the command line.
+"""
+
+from esbench.widgets.hydration import HydrationStage, hydration
+from esbench.widgets.small_time_machine import SmallTimeMachine, small_time_machine
+
+__all__ = ["HydrationStage", "SmallTimeMachine", "hydration", "small_time_machine"]
