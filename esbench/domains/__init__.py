@@ -1,0 +1,9 @@
+"""Domains: what the events are, what they mean, and what may be done.
+
+    bank     accounts, two times, corrections, a million events of traffic
+    video    uploaded, processing, success: what disorder does to a state
+
+The guarantee: a domain is pure. It declares event types, projections and decisions;
+a log it is handed as an argument.
+What it may not know: files, frames on disk, notebooks.
+"""

@@ -1,0 +1,42 @@
+"""Projections: what a log says, as states.
+
+    reducers.py    what one declares: first last total count largest smallest
+    steps.py       the step engine: one event after the other, in Python
+    columns.py     the column engine: one query, on polars, DuckDB, PySpark
+    declared.py    ``Projection``: a declaration with both engines behind its calls
+    plain.py       ``projection(evolve)``: any function with the same calls
+    calls.py       hydrate, steps, compare, and when a key exists
+    periods.py tables.py comparison.py answer.py plots.py    answers as frames
+    execute.py     commands: load, decide, append, again on a conflict
+
+What it may not know: which domain it serves, notebooks.
+"""
+
+from esbench.projection.declared import Projection
+from esbench.projection.execute import decides_on, execute
+from esbench.projection.plain import projection
+from esbench.projection.reducers import (
+    count,
+    day,
+    first,
+    largest,
+    last,
+    month,
+    smallest,
+    total,
+)
+
+__all__ = [
+    "Projection",
+    "count",
+    "day",
+    "decides_on",
+    "execute",
+    "first",
+    "largest",
+    "last",
+    "month",
+    "projection",
+    "smallest",
+    "total",
+]

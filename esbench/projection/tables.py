@@ -1,0 +1,200 @@
+"""Tables and series of a log: the column engine, run and checked.
+
+What lives here: what is left to do in polars once narwhals has made the query. This
+module imports polars, so it is itself imported late.
+The guarantee: no total wraps and no value is lost silently; a series is what a table
+about each period's end would be, found in one pass instead of one table a period.
+What it may not know: Python states, pasts, pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+
+import narwhals as nw
+import polars as pl
+
+from esbench.errors import InvalidEvent, shorten
+from esbench.projection import columns
+from esbench.projection.periods import Periods
+from esbench.projection.reducers import Key, Reducer, places_of
+from esbench.projection.steps import KeyValue, fits
+
+_INT64 = Decimal(2**63)
+_PERIOD = "@period"
+
+_SIMPLE: dict[str, pl.DataType] = {
+    "text": pl.String(),
+    "int": pl.Int64(),
+    "bool": pl.Boolean(),
+    "float": pl.Float64(),
+    "time": pl.Datetime("us", "UTC"),
+    "date": pl.Date(),
+    "bytes": pl.Binary(),
+}
+
+
+def polars_type(kind: str) -> pl.DataType:
+    """Return the polars type of a kind, as answers have it."""
+    places = places_of(kind)
+    return _SIMPLE[kind] if places is None else pl.Decimal(38, places)
+
+
+class Columns:
+    """The events that a declaration names, as columns.
+
+    Args:
+        scan: the log's columns.
+        reducers: the fields of the state.
+        key: what to group by.
+        zone: where days are counted.
+        only: the keys to keep; all if None.
+    """
+
+    def __init__(
+        self,
+        scan: pl.LazyFrame,
+        reducers: Sequence[Reducer],
+        key: Key,
+        zone: str,
+        only: Sequence[KeyValue] | None,
+    ) -> None:
+        self.reducers, self.key, self.zone, self.only = reducers, key.name, zone, only
+        events: pl.LazyFrame = columns.named(scan, reducers, key, zone).to_native()
+        if only is not None:
+            events = events.filter(pl.col(key.name).is_in(only))
+        self.events = events
+        _refuse_lost(events, reducers)
+
+    def missing(self) -> list[KeyValue]:
+        """Return the keys that were asked for and have no event."""
+        if self.only is None:
+            return []
+        found = self.events.select(pl.col(self.key).unique()).collect()
+        known = set(found.get_column(self.key).to_list())
+        return [key for key in self.only if key not in known]
+
+    def table(self) -> pl.DataFrame:
+        """Return every key's state, sorted by key."""
+        events = nw.from_native(self.events)
+        wide = columns.parts(events, self.reducers, [self.key]).to_native().collect()
+        return self._states(wide, [self.key])
+
+    def _states(self, wide: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+        """Return final columns, from sums and deciding positions."""
+        self._refuse_wide(wide)
+        events = nw.from_native(self.events)
+        chosen = columns.chosen(events, nw.from_native(wide.lazy()), self.reducers)
+        states = columns.narrow(chosen, self.reducers, by).sort(by)
+        frame: pl.DataFrame = states.to_native().collect()
+        return frame
+
+    def _refuse_wide(self, wide: pl.DataFrame) -> None:
+        for reducer in self.reducers:
+            if reducer.how == "total" and reducer.kind == "int":
+                value = pl.col(reducer.name)
+                bad = wide.filter((value >= _INT64) | (value < -_INT64)).sort(self.key)
+                for key, number in bad.select(self.key, reducer.name).head(1).rows():
+                    fits(int(number), reducer.name, key)
+
+    def series(self, periods: Periods) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Return every key's state at every period's end, and where events were late.
+
+        Returns:
+            The states by key and ``end``; the keys and ends of the periods that got
+            an event which was recorded after their end.
+        """
+        begun = self._day("occurred_at").dt.truncate(periods.every).alias(_PERIOD)
+        events = self.events.with_columns(begun)
+        by = [self.key, _PERIOD]
+        found = columns.parts(nw.from_native(events), self.reducers, by)
+        cells = found.to_native().collect()
+        grid = _grid(cells, self.key, periods)
+        wide = _cumulated(grid.join(cells, on=by, how="left"), self.reducers, self.key)
+        states = self._states(wide.filter("@shown"), [self.key, "end"])
+        return states, self._late(events, grid)
+
+    def _day(self, time: str) -> pl.Expr:
+        return pl.col(time).dt.convert_time_zone(self.zone).dt.date()
+
+    def _late(self, events: pl.LazyFrame, grid: pl.DataFrame) -> pl.DataFrame:
+        """Return the keys and ends of periods that got an event after their end."""
+        by = [self.key, _PERIOD]
+        recorded = events.group_by(by).agg(self._day("recorded_at").max())
+        cells = grid.lazy().filter("@shown").join(recorded, on=by)
+        late = cells.filter(pl.col("recorded_at") > pl.col("end"))
+        return late.select(self.key, "end").sort(self.key, "end").collect()
+
+
+def _grid(cells: pl.DataFrame, key: str, periods: Periods) -> pl.DataFrame:
+    """Return one row a key and period, from the first period of the key on."""
+    days: list[date] = cells.get_column(_PERIOD).unique().sort().to_list()
+    starts = periods.starts(days[0], days[-1]) if days else []
+    spans = pl.DataFrame(
+        {
+            _PERIOD: starts,
+            "end": [periods.end(start) for start in starts],
+            "@shown": [periods.shown(start) for start in starts],
+        },
+        schema={_PERIOD: pl.Date, "end": pl.Date, "@shown": pl.Boolean},
+    )
+    keys = cells.group_by(key).agg(pl.col(_PERIOD).min().alias("@begun"))
+    grid = keys.join(spans, how="cross").filter(pl.col(_PERIOD) >= pl.col("@begun"))
+    return grid.drop("@begun").sort(key, _PERIOD)
+
+
+def _cumulated(
+    cells: pl.DataFrame, reducers: Sequence[Reducer], key: str
+) -> pl.DataFrame:
+    """Return what each period adds as what stands at its end.
+
+    Args:
+        cells: one row a key and period, sorted; null where nothing happened.
+        reducers: the fields of the state.
+        key: the column of the keys.
+    """
+    running = [
+        _running(reducer).over(key)
+        for reducer in reducers
+        if reducer.how not in {"first", "last"}
+    ]
+    decided = [
+        _extreme(pl.col(pick.column), largest=pick.last).over(key)
+        for pick in columns.picks(reducers)
+    ]
+    return cells.with_columns(*running, *decided)
+
+
+def _running(reducer: Reducer) -> pl.Expr:
+    value = pl.col(reducer.name)
+    if reducer.adds_up:
+        return value.fill_null(0).cum_sum()
+    return _extreme(value, largest=reducer.how == "largest")
+
+
+def _extreme(value: pl.Expr, *, largest: bool) -> pl.Expr:
+    best = value.cum_max() if largest else value.cum_min()
+    return best.forward_fill()
+
+
+def _refuse_lost(events: pl.LazyFrame, reducers: Sequence[Reducer]) -> None:
+    """Refuse fields that only ``payload`` holds: their program declared no type."""
+    if "payload" not in events.collect_schema().names():
+        return
+    needed = {
+        (source.type, source.field)
+        for reducer in reducers
+        for source in reducer.sources
+        if source.field and source.value is None and not source.nullable
+    }
+    odd = events.filter(pl.col("payload").is_not_null())
+    for type_name, field in sorted(needed):
+        lost = (pl.col("type") == type_name) & pl.col(field).is_null()
+        rows = odd.filter(lost).select("aggregate_id", "version").head(1).collect()
+        for key, version in rows.rows():
+            raise InvalidEvent(
+                f"{type_name}.{field} of {shorten(key)}/{version} is in the log as "
+                "loose JSON: it was written by a program that did not declare the type"
+            )
