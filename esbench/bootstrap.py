@@ -490,7 +490,8 @@ def make_locks(rest: "list[str]") -> int:
     ):
         command = [venv_python(), "-m", "uv", "pip", "compile", "--quiet"]
         command += ["--universal", "--generate-hashes", "--no-emit-index-url"]
-        command += ["--no-build", "--python-version", "{}.{}".format(*OLDEST)]
+        command += ["--no-build", "--no-python-downloads"]
+        command += ["--python-version", "{}.{}".format(*OLDEST)]
         command += ["--custom-compile-command", "make lock", "--output-file", lock]
         command += ["pyproject.toml", "-", *more, *rest]
         code = subprocess.run(command, input="\n".join(build).encode()).returncode
