@@ -1,0 +1,86 @@
+"""Lessons: predictions, exercises and hints that a notebook calls.
+
+    predict("00.1", "B", ...)    commit to an answer before it is shown
+    check("00.2", kept)          "passed: …" or "not yet: …", never an error
+    hint("00.2")                 the next of three hints
+
+    exercise.py prediction.py    what they are, and how they judge
+    l00.py l03.py                one file a lesson: its tasks as data
+    course.py                    which lessons there are, the routes
+    build.py                     runs notebooks for the repository; nobody imports it
+
+The guarantee: nothing here raises on account of a learner's answer, and nothing leaves
+the process.
+What it may not know: widgets, Jupyter.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from esbench.errors import NotFound
+from esbench.lessons.course import LESSONS, ROUTES, task
+from esbench.lessons.exercise import Exercise, judge
+from esbench.lessons.prediction import OPEN, Prediction, ask
+from esbench.lessons.verdict import Asked, Hint, Verdict
+
+__all__ = ["predict", "check", "hint", "LESSONS", "ROUTES"]
+
+_asked: Counter[str] = Counter()
+
+
+def predict(number: str, letter: str = OPEN, *given: Any, seed: int = 0) -> Asked:
+    """Return a question with lettered answers, and what is said to the one chosen.
+
+    Args:
+        number: the prediction, such as "00.1".
+        letter: A, B, C or D; "?" as long as you have not decided.
+        given: what the answer is computed from; the lesson says what.
+        seed: shuffles the letters, so that neighbours can't copy.
+
+    Raises:
+        NotFound: no such prediction.
+    """
+    found = task(number)
+    if not isinstance(found, Prediction):
+        raise NotFound(f"{number} is an exercise: lessons.check({number!r}, answer)")
+    return ask(found, letter, given, seed)
+
+
+def check(number: str, answer: Any) -> Verdict:
+    """Return whether an answer does what is asked, and if not, what to look at.
+
+    Args:
+        number: the exercise, such as "00.2".
+        answer: the function that you wrote.
+
+    Raises:
+        NotFound: no such exercise.
+    """
+    return judge(_exercise(number), answer)
+
+
+def hint(number: str) -> Hint:
+    """Return the next hint for an exercise; after the last one, the last again.
+
+    Args:
+        number: the exercise, such as "00.2".
+
+    Raises:
+        NotFound: no such exercise.
+    """
+    hints = _exercise(number).hints
+    _asked[number] = min(_asked[number] + 1, len(hints))
+    level = _asked[number]
+    return Hint(level=level, of=len(hints), text=hints[level - 1])
+
+
+def _exercise(number: str) -> Exercise:
+    found = task(number)
+    if isinstance(found, Exercise):
+        return found
+    raise NotFound(
+        f"{number} is a prediction: commit to a letter, "
+        f'lessons.predict({number!r}, "A")'
+    )
