@@ -12,7 +12,8 @@ const HYDRATION_CSS = `
 .es-card b { padding-right: 1.7em; font-weight: 650; }
 .es-card b, .es-card span { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .es-card em { position: absolute; right: .45em; top: .4em; font-style: normal; font-weight: 700; min-width: 1.5em; text-align: center;
-  background: #fff; color: #00507d; border-radius: .35em; padding: 0 .3em; line-height: 1.45; }
+  background: #fff; color: #00507d; border-radius: .35em; padding: 0 .3em; line-height: 1.3; }
+.es-full .es-card em { top: .2em; line-height: 1.2; }
 .es-stage button.es-correction, .es-correction { background: var(--es-purple); border-color: var(--es-purple); color: #15181c; }
 .es-stage button.es-correction:hover:not(:disabled) { background: var(--es-purple); }
 .es-late { box-shadow: inset 0 -.45em 0 0 var(--es-orange); }
@@ -22,18 +23,19 @@ const HYDRATION_CSS = `
 .es-ifs { display: flex; gap: .3em; min-height: 2.15em; }
 [data-size="narrow"] .es-arrow { display: none; } [data-size="narrow"] .es-ifs { gap: .15em; }
 .es-stage[data-size="narrow"] .es-ifs button { padding: .15em; gap: .2em; }
-.es-stage .es-ifs button { min-width: 0; overflow: hidden; white-space: nowrap; border-color: var(--es-soft); flex: 1 1 auto; padding: .2em .3em; border-style: dashed; gap: .3em; }
+.es-stage .es-ifs button { min-width: 0; overflow: hidden; white-space: nowrap; border-color: var(--es-soft); flex: 1 1 auto; padding: .2em .15em; border-style: dashed; gap: .25em; }
 .es-stage .es-ifs button[aria-pressed="true"] { background: var(--es-ink); color: var(--es-paper); }
 .es-ifs button[aria-pressed="true"] kbd { color: var(--es-paper); }
-.es-machine { display: grid; grid-template-columns: minmax(0, 1.15fr) minmax(26em, 1fr); gap: .5em .6em; align-items: center; }
+.es-machine { display: grid; grid-template-columns: minmax(0, 1.15fr) minmax(25.5em, 1fr); gap: .5em .6em; align-items: center; }
 .es-full .es-machine { gap: .3em .6em; }
 .es-flow { display: grid; grid-template-columns: minmax(0, 1fr) 1.2em minmax(0, 1.38fr) 1.4em minmax(0, 1fr); gap: .1em .3em; align-items: center; }
 .es-caption { color: var(--es-soft); align-self: end; }
 .es-glyph { font-size: 1.6em; text-align: center; line-height: 1; color: var(--es-soft); }
-.es-state { border: 4px solid var(--es-ink); border-radius: 0; padding: .2em .7em; height: 6.3em; line-height: 1.25; min-width: 0; overflow: hidden; display: flex; flex-direction: column; justify-content: center; }
+.es-state { border: 4px solid var(--es-ink); border-radius: 0; padding: .2em .6em; height: 6.3em; line-height: 1.25; min-width: 0; overflow: hidden; display: flex; flex-direction: column; justify-content: center; }
 .es-state.es-unknown { border: 3px dashed var(--es-soft); align-items: center; color: var(--es-soft); }
 .es-state .es-big { font-size: 1.7em; font-weight: 700; line-height: 1.15; font-variant-numeric: tabular-nums; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .es-state .es-big.es-long { font-size: 1.25em; }
+.es-state .es-big.es-longer, .es-full .es-state .es-big.es-longer { font-size: 1.05em; }
 .es-state.es-unknown .es-big { font-size: 2.4em; color: var(--es-ink); }
 .es-state div { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .es-state small { font-size: 1em; color: var(--es-soft); }
@@ -59,6 +61,8 @@ const HYDRATION_CSS = `
 .es-full .es-caption { line-height: 1.1; }
 .es-full .es-stairs-room { flex: 1 1 7em; min-height: 7em; overflow: hidden; }
 .es-stairs { display: block; width: 100%; cursor: pointer; touch-action: none; }
+[data-size="middle"] .es-flow { grid-template-columns: minmax(0, 1fr) 1.1em minmax(0, 1.62fr) 1.3em minmax(0, 1fr); }
+[data-size="middle"] .es-machine { grid-template-columns: minmax(0, 1.48fr) minmax(20em, 1fr); } [data-size="middle"] .es-case { display: none; }
 [data-size="narrow"] .es-machine { grid-template-columns: minmax(0, 1fr); }
 [data-size="narrow"] .es-machine .es-ask { order: 2; } [data-size="narrow"] .es-arms { order: 3; }
 `;
@@ -79,7 +83,7 @@ function hydrationSpec(model) {
   }
   function questionAt(place) {
     const now = story();
-    const order = table().letters[get("seed")][table().tabs.indexOf(now)][place];
+    const order = lettersOf(model)[table().tabs.indexOf(now)][place];
     const answers = [...order].map((at, slot) => [LETTERS[slot], ...now.answers[place][Number(at)]]);
     return { id: idOf(place), answers, chosen: chosenAt(place), hint: "Choose an answer: the step is shown then." };
   }
@@ -152,9 +156,9 @@ const cardClass = (mark) => `es-card ${mark ? `es-${mark}` : ""}`;
 
 function drawTape({ frame, now, at, asking, done, held, whatIf }) {
   const total = now.cards.length;
-  const room = clamp(Math.floor((frame.width / frame.em - 1) / 14.6), 1, 6);
-  const cut = total > room;
-  const shown = cut ? Math.max(room - 1, 1) : total;
+  const cards = (less) => clamp(Math.floor((frame.width / frame.em + 0.8 - less) / 14.9), 1, 6);
+  const cut = total > cards(0);
+  const shown = cut ? cards(10) : total;
   const current = asking ? at : at - 1; // index of the card under the playhead
   const first = cut ? clamp(current - Math.floor(shown / 2), 0, total - shown) : 0;
   const tape = make("div", { class: "es-tape", role: "group", "aria-label": "Tape" });
@@ -185,7 +189,7 @@ function stateBox(now, place, fresh) {
   if (!fields.length) return make("div", { class: "es-state es-unknown" }, make("div", null, "nothing yet"));
   const big = fields.find(([name]) => name === now.measure) || fields[0];
   return make("div", { class: `es-state ${fresh ? "es-grow" : ""}` },
-    make("small", null, big[0]), make("div", { class: `es-big ${big[1].length > 7 ? "es-long" : ""}`, title: big[1] }, big[1]),
+    make("small", null, big[0]), make("div", { class: `es-big ${big[1].length > 9 ? "es-longer" : big[1].length > 7 ? "es-long" : ""}`, title: big[1] }, big[1]),
     fields.filter((pair) => pair !== big).slice(0, 3).map(([name, value]) => make("div", { title: value }, make("small", null, `${name} `), value)));
 }
 
@@ -205,7 +209,7 @@ function drawMachine({ frame, now, at, asking }) {
     asking || !card ? unknown : stateBox(now, place + 1, moved));
   const arms = make("div", { class: "es-arms", role: "group", "aria-label": "The arms of the match" }, make("div", null, "match event:"),
     now.arms.map(([pattern, effect], index) => make("div", { class: index === lit ? "es-lit" : "", "aria-current": index === lit ? "true" : null, title: `${pattern} ${effect}` },
-      `case ${pattern}: `, make("i", null, effect))));
+      make("span", { class: "es-case" }, "case "), `${pattern}: `, make("i", null, effect))));
   return make("div", { class: "es-machine" }, flow, arms, frame.ask);
 }
 
@@ -242,7 +246,7 @@ function drawStairs({ frame, now, at, asking, done, held }, tall) {
     add("line", { x1: left, x2: right, y1: y(tick), y2: y(tick), stroke: "var(--es-line)", "stroke-width": 1 });
     add("text", { x: left - 0.6 * em, y: y(tick) + 0.35 * em, "text-anchor": "end", class: "es-dim" }, names[index]);
   });
-  const every = Math.ceil((5.2 * em) / wide);
+  const every = Math.ceil(((Math.max(...now.days.map((day) => day.length)) * 0.6 + 1) * em) / wide);
   for (let slot = 0; slot < total; slot += every) {
     add("text", { x: x(slot), y: tall - 0.35 * em, "text-anchor": "middle", class: slot < at ? "" : "es-dim" }, now.days[slot]);
   }
@@ -268,7 +272,7 @@ function drawStairs({ frame, now, at, asking, done, held }, tall) {
     if (slot >= known) return;
     if (card[4] === "correction") add("path", { d: `M${x(slot)} ${y(now.values[slot + 1]) - 0.5 * em}l${0.5 * em} ${0.5 * em}l${-0.5 * em} ${0.5 * em}l${-0.5 * em} ${-0.5 * em}z`, fill: "var(--es-purple)", stroke: "var(--es-ink)" });
   });
-  const label = (slot) => add("text", { x: x(slot) + 0.5 * em, y: y(now.values[slot + 1]) - 0.45 * em, "font-weight": 700, opacity: slot < at ? 1 : 0.5 }, now.texts[slot + 1]);
+  const label = (slot) => add("text", { class: "es-label", x: x(slot) + 0.5 * em, y: y(now.values[slot + 1]) - 0.45 * em, "font-weight": 700, opacity: slot < at ? 1 : 0.5 }, now.texts[slot + 1]);
   if (wide > 6 * em && !now.levels.length) for (let slot = 0; slot < known; slot += 1) label(slot);
   else if (at > 0 && !now.levels.length) label(at - 1);
   if (asking) add("text", { x: x(at) + wide * 0.4, y: (top + bottom) / 2 + 0.6 * em, "font-size": `${2 * em}px`, "font-weight": 700, class: "es-dim" }, "?");
@@ -312,7 +316,7 @@ function drawWhatIf({ add, now, whatIf, dashed, x, y, em, wide, right, thick, to
   add("text", { x: middle[0], y: middle[1] + 0.36 * em, "text-anchor": "middle", "font-weight": 700, style: "fill:#fff" }, whatIf.same ? "✓" : "✕");
   add("text", { x: middle[0] + 1 * em, y: middle[1] + 0.35 * em, "font-weight": 700 }, whatIf.end);
   if (wide > 7 * em && !now.levels.length) {
-    for (const [at, value, text] of marks) add("text", { x: at + 0.5 * em, y: y(value) + 1.25 * em, "font-style": "italic" }, text);
+    for (const [at, value, text] of marks) add("text", { class: "es-label", x: at + 0.5 * em, y: y(value) + 1.25 * em, "font-style": "italic" }, text);
   }
 }
 

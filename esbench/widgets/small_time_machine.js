@@ -12,7 +12,7 @@ const DAYS_CSS = `
 .es-box.es-log { border: 4px solid var(--es-ink); }
 .es-box.es-filter { border: 2px dashed var(--es-soft); }
 .es-box.es-day { padding-left: .2em; }
-.es-stage .es-days-ask { min-height: 4em; }
+.es-stage .es-days-ask { min-height: 4em; justify-content: center; }
 .es-days { display: block; width: 100%; touch-action: none; cursor: ew-resize; }
 .es-full .es-days-room { flex: 1 1 10em; min-height: 10em; overflow: hidden; }
 .es-full .es-box { min-height: 5em; padding: .2em .6em; } .es-full .es-days-ask { min-height: 2.4em; }
@@ -35,7 +35,7 @@ function daysSpec(model) {
     reach: (to) => (pending() ? { at: table().asked, asking: true } : { at: to, asking: false }),
     question() {
       if (!get("asking") && !chosen()) return null;
-      const answers = [...table().letters[get("seed")][0][0]].map((place, slot) => [LETTERS[slot], ...table().answers[Number(place)]]);
+      const answers = [...lettersOf(model)[0][0]].map((place, slot) => [LETTERS[slot], ...table().answers[Number(place)]]);
       return { id: question(), answers, chosen: chosen(), hint: "Choose an answer: the line and the handle are yours then." };
     },
     hint: () => "Drag the handle, click on a day, or press ← and →.",
@@ -51,7 +51,7 @@ function daysSpec(model) {
       const room = make("div", { class: "es-days-room" });
       frame.ask.classList.add("es-days-ask");
       frame.picture.replaceChildren(drawAnswers(view), frame.ask, room);
-      room.append(drawDays(view, frame.full() ? room.clientHeight : 17 * frame.em));
+      room.append(drawDays(view, frame.full() ? room.clientHeight : 16 * frame.em));
     },
   };
 }
@@ -71,7 +71,7 @@ function drawDays({ frame, now, at, asking }, tall) {
   const total = now.days.length;
   const known = now.line.map(([, value]) => value);
   const bottom = tall - 4.6 * em;
-  const top = 3.4 * em;
+  const top = 2.6 * em;
   const ticks = niceTicks(Math.min(0, ...known), Math.max(0, ...known), clamp(Math.floor((bottom - top) / (2 * em)), 2, 4));
   const [low, high] = [ticks[0], ticks[ticks.length - 1]];
   const names = ticks.map((tick) => String(Number(tick.toFixed(2))));
@@ -89,7 +89,7 @@ function drawDays({ frame, now, at, asking }, tall) {
     add("line", { x1: left, x2: right, y1: y(tick), y2: y(tick), stroke: "var(--es-line)", "stroke-width": 1 });
     add("text", { x: left - 0.6 * em, y: y(tick) + 0.35 * em, "text-anchor": "end", class: "es-dim" }, names[index]);
   });
-  const every = Math.ceil((4.6 * em) / wide);
+  const every = Math.ceil(((Math.max(...now.days.map((day) => day.length)) * 0.6 + 1) * em) / wide);
   for (let day = at % every; day < total; day += every) {
     if (x(day) + wide / 2 < left + 1.2 * em) continue;
     add("text", { x: x(day) + wide / 2, y: bottom + 1.3 * em, "text-anchor": "middle", "font-weight": day === at ? 700 : 400, class: day === at ? "" : "es-dim" }, now.days[day]);
@@ -129,11 +129,11 @@ function drawMarks({ add, now, x, em, y, at, right }) {
     const shade = mark === "correction" ? "var(--es-purple)" : "var(--es-blue)";
     const dim = Math.floor(when) > at ? 0.5 : 1;
     add("line", { x1: middle, x2: middle, y1: y - 0.5 * em, y2: y + 0.1 * em, stroke: shade, "stroke-width": 2, opacity: dim });
-    if (middle - size < free - 1.2 * em) continue;
+    if (middle - size < free) continue;
     if (mark === "correction") add("path", { d: `M${middle} ${y}l${size} ${size}l${-size} ${size}l${-size} ${-size}z`, fill: shade, opacity: dim });
     else add("rect", { x: middle - size, y, width: size * 2, height: size * 2, rx: 0.35 * em, fill: shade, opacity: dim });
     add("text", { x: middle, y: y + 1.1 * em, "text-anchor": "middle", "font-weight": 700, style: `fill:${mark === "correction" ? "#15181c" : "#fff"}` }, version);
-    free = middle + 2 * em;
+    free = middle + size + 0.3 * em;
     const label = `${change} ${type}`;
     const next = now.events.find(([later]) => later > when);
     const room = (next ? x(next[0]) : right + 1.2 * em) - middle - 2.4 * em;

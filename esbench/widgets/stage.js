@@ -44,7 +44,7 @@ const CSS = `
   justify-content: center; box-shadow: none; }
 .es-stage button:hover:not(:disabled), .es-stage select:hover { border-color: var(--es-blue); background: var(--es-mist); }
 .es-stage button:disabled { opacity: .45; cursor: default; }
-.es-stage kbd { font: 600 1em/1.1 inherit; font-family: inherit; color: var(--es-soft); background: none; border: 1px solid var(--es-line);
+.es-stage kbd { font-family: inherit; font-size: 1em; font-weight: 600; line-height: 1.1; color: var(--es-soft); background: none; border: 1px solid var(--es-line);
   border-bottom-width: 2px; border-radius: .3em; padding: .02em .3em; margin: 0; box-shadow: none; min-width: 1.35em; text-align: center; }
 .es-stage svg.es-icon { width: 1.05em; height: 1.05em; fill: currentColor; flex: none; }
 .es-tabs { display: inline-flex; }
@@ -65,6 +65,9 @@ const CSS = `
 .es-stage .es-python button { flex: none; }
 .es-controls { gap: .45em; }
 .es-stage input[type=range] { flex: 1 1 6em; min-width: 6em; max-width: 14em; margin: 0 .2em; height: 1.6em; accent-color: var(--es-blue); cursor: pointer; }
+.es-stage:not([data-size="wide"]) .es-controls { gap: .35em; }
+.es-stage:not([data-size="wide"]) .es-controls button { padding: .3em .5em; }
+.es-stage:not([data-size="wide"]) input[type=range] { min-width: 4em; flex-basis: 4em; }
 .es-place { color: var(--es-soft); font-variant-numeric: tabular-nums; white-space: nowrap; }
 .es-ask { display: flex; flex-direction: column; gap: .4em; }
 .es-answers { display: flex; flex-wrap: wrap; gap: .5em; align-items: center; }
@@ -88,6 +91,7 @@ const CSS = `
 .es-picture { display: flex; flex-direction: column; gap: .8em; min-width: 0; }
 .es-full .es-picture { flex: 1 0 auto; gap: .4em; }
 .es-stage svg text { font-family: inherit; fill: var(--es-ink); font-variant-numeric: tabular-nums; }
+.es-stage svg text.es-label { paint-order: stroke; stroke: var(--es-paper); stroke-width: .3em; stroke-linejoin: round; }
 .es-stage svg text.es-dim { fill: var(--es-soft); }
 .es-broken { border-left: .4em solid var(--es-red); padding-left: .6em; }
 @media (prefers-reduced-motion: reduce) { .es-stage *, .es-stage *::before { animation: none !important; transition: none !important; } }
@@ -138,8 +142,8 @@ function openStage({ model, el, spec }) {
   let quiet = false;
   const frame = { model, get: (name) => model.get(name), em: 14, width: 900, moved: 0 };
   const root = make("div", { class: "es-stage", tabindex: "0", role: "group", "aria-label": spec.label, "data-lm-suppress-shortcuts": "true" });
-  const button = (name, label, hint, action, mark) =>
-    make("button", { type: "button", "aria-label": label, "data-key": name, onclick: action }, mark ? icon(mark) : null, make("span", null, label), hint ? key(hint) : null);
+  const button = (name, label, hint, action, mark, short) =>
+    make("button", { type: "button", "aria-label": label, "data-key": name, onclick: action }, mark ? icon(mark) : null, make("span", null, short || label), hint ? key(hint) : null);
 
   const tabs = make("div", { class: "es-tabs", role: "tablist", "aria-label": "What to look at" });
   const title = make("span", { class: "es-title" });
@@ -161,7 +165,7 @@ function openStage({ model, el, spec }) {
   const speed = make("select", { "aria-label": "Speed", "data-key": "speed", onchange: () => { if (playing) { stop(); togglePlay(); } } },
     SPEEDS.map((times) => make("option", { value: times, selected: times === 1 }, `${times}×`)));
   const reset = button("reset", "Reset", "R", () => again(), "reset");
-  const full = button("full", "Full screen", "F", () => fullScreen(), "full");
+  const full = button("full", "Full screen", "F", () => fullScreen(), "full", "Full");
   root.append(
     make("style", null, CSS + (spec.css || "")),
     make("div", { class: "es-head" }, tabs, title, make("span", { class: "es-gap" }), undo, predict),
@@ -317,7 +321,8 @@ function openStage({ model, el, spec }) {
     frame.em = parseFloat(getComputedStyle(root).fontSize) || 14;
     const style = getComputedStyle(root);
     frame.width = Math.max(root.clientWidth - parseFloat(style.paddingLeft || 0) - parseFloat(style.paddingRight || 0), 20 * frame.em);
-    root.dataset.size = frame.width / frame.em < 59 ? "narrow" : "wide";
+    const room = frame.width / frame.em;
+    root.dataset.size = room < 54 ? "narrow" : room < 66 ? "middle" : "wide";
   }
   function redraw() {
     const held = root.contains(document.activeElement) ? document.activeElement.dataset.key : null;
@@ -441,6 +446,12 @@ function guarded(open) {
       return () => {};
     }
   };
+}
+
+// The shuffles for the model's seed; while a new seed is on its way, those at hand.
+function lettersOf(model) {
+  const { letters } = model.get("_table");
+  return letters[model.get("seed")] || Object.values(letters)[0];
 }
 
 // The stand-in for the kernel's model on a page without a kernel.

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from abc import abstractmethod
 from collections.abc import Iterable
 from importlib.resources import files
@@ -22,6 +23,8 @@ import traitlets as t
 
 from esbench.widgets.predictions import SEEDS
 
+SITE = "ESBENCH_SITE"  # set while the site is made: stages show themselves as pages
+PICTURE_WIDTH = 1000  # pixels at which a notebook shows the PNG
 EXPORT = "export default { render };"
 
 
@@ -139,6 +142,9 @@ class Stage(anywidget.AnyWidget):
         return f"{type(self).__name__}: {self.finding}"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        if os.environ.get(SITE):
+            page = {"text/plain": repr(self), "text/html": self.site_html()}
+            return page, {}
         bundle = super()._repr_mimebundle_(**kwargs)
         if bundle is None:
             return None
@@ -148,6 +154,3 @@ class Stage(anywidget.AnyWidget):
             **metadata,
             "image/png": {"alt": repr(self), "width": PICTURE_WIDTH},
         }
-
-
-PICTURE_WIDTH = 1000  # pixels at which a page shows the PNG

@@ -341,6 +341,10 @@ def _amounts(event: RecordedEvent) -> list[tuple[str, str]]:
     return [(k, show(v)) for k, v in event.data.items() if isinstance(v, Decimal)]
 
 
+def _is_no_amount(item: tuple[str, Any]) -> bool:
+    return not isinstance(item[1], Decimal)
+
+
 def _card(
     event: RecordedEvent, local: datetime, days: set[date], *, late: bool
 ) -> Card:
@@ -350,7 +354,7 @@ def _card(
     return Card(
         type=clip(event.type),
         version=event.version,
-        fields=pairs(event.data),
+        fields=pairs(dict(sorted(event.data.items(), key=_is_no_amount))),
         when=f"{day}, {time}",
         day=day if len(days) > 1 else time,
         mark="correction" if correction else "late" if late else "",

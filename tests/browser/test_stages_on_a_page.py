@@ -1,0 +1,300 @@
+"""The stages as pieces of a plain page: from disk, offline, without a kernel."""
+
+import re
+
+import pytest
+
+import esbench as es
+from esbench import widgets
+from esbench.domains import bank
+
+EVIL = (
+    """<img src=x onerror="alert(1)"><script>alert(2)</script></script>"'`$x^2$\u2028"""
+)
+STAGES = {
+    "hydration": widgets.hydration,
+    "small_time_machine": widgets.small_time_machine,
+}
+
+
+@pytest.fixture
+def opened(page, tmp_path):
+    """Open stages as a page from disk, without a network; give the first one."""
+    page.context.set_offline(True)
+
+    def open_page(*stages, query="", theme="light", size=(1000, 760)):
+        pieces = "".join(stage.site_html() for stage in stages)
+        head = f'<!doctype html><meta charset="utf-8"><body data-theme="{theme}">'
+        (tmp_path / "page.html").write_text(head + pieces, encoding="utf-8")
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        page.goto(f"{(tmp_path / 'page.html').as_uri()}{query}")
+        root = page.locator(".es-stage").first
+        root.focus()
+        return root
+
+    return open_page
+
+
+@pytest.fixture
+def finding(page):
+    """Give the sentence under the first picture."""
+    return page.locator(".es-finding").first.inner_text
+
+
+@pytest.fixture
+def press(page):
+    """Press keys, one after the other."""
+
+    def press_all(*keys):
+        for key in keys:
+            page.keyboard.press(key)
+
+    return press_all
+
+
+def letters(root):
+    """Give the answers by their letters, as they stand on the stage."""
+    labels = root.locator(".es-answers button").evaluate_all(
+        "all => all.map(one => one.getAttribute('aria-label'))"
+    )
+    found = [re.match(r"Answer (.): ([^,]*)", label) for label in labels]
+    return {match[1]: match[2] for match in found}
+
+
+def test_the_account_is_predicted_step_by_step(opened, finding, press):
+    """Each step waits for an answer, and each wrong one is told its reason."""
+    root = opened(widgets.hydration())
+    press("ArrowRight", "ArrowRight")
+    assert finding() == (
+        "Event 1 of 3 is AccountOpened 500.00: what is the balance after it?"
+    )
+    for wanted in ("500.00", "700.00", "850.00"):
+        chosen = {text: letter for letter, text in letters(root).items()}[wanted]
+        press(chosen.lower(), "ArrowRight")
+    assert "850.00: you added the withdrawal." in root.locator(".es-ask").inner_text()
+    assert finding() == "After event 3 of 3 the balance is 550.00: 700.00 − 150.00."
+
+
+def test_scrubbing_back_loses_nothing_and_undo_takes_back(opened, finding, press):
+    """Answers stay while one goes back and forth; Backspace asks again."""
+    root = opened(widgets.hydration())
+    press("ArrowRight", "a", "ArrowRight", "a", "ArrowLeft", "ArrowLeft")
+    assert finding().startswith("acc_123 has 3 events")
+    press("ArrowRight", "ArrowRight")
+    assert finding().startswith("After event 2 of 3")
+    press("Backspace")
+    assert finding().startswith("Event 2 of 3 is MoneyDeposited")
+    press("r")
+    assert finding().startswith("acc_123 has 3 events")
+    press("Backspace")
+    assert finding().startswith("Event 2 of 3 is MoneyDeposited")
+    assert root.get_by_role("button", name="Undo").is_enabled()
+
+
+def test_what_ifs_compare_with_what_was(opened, finding, press, page, artefact):
+    """Keys and buttons skip, double and swap; a second time takes it away."""
+    root = opened(widgets.hydration())
+    press("p", "ArrowRight", "ArrowRight", "3")
+    assert finding().startswith("After event 2 of 3")
+    press("ArrowRight", "ArrowLeft", "3")
+    assert finding() == (
+        "Same end, 550.00, but the lowest balance falls from 500.00 to 350.00."
+    )
+    assert root.locator(".es-dashed").count() == 1
+    page.screenshot(path=artefact("page-what-if-light"))
+    press("3")
+    assert root.locator(".es-dashed").count() == 0
+    root.get_by_role("button", name="What if: double event 1").click()
+    assert finding() == "The end differs: 1050.00 instead of 550.00, 500.00 too much."
+
+
+def test_the_video_does_not_forgive_a_swap(opened, finding, press, page, artefact):
+    """On the video tab a swap ends in processing."""
+    root = opened(widgets.hydration(), theme="dark")
+    press("t", "p", *["ArrowRight"] * 3, "ArrowLeft", "3")
+    assert finding().startswith("The end differs: processing instead of success")
+    assert root.locator(".es-python code").inner_text().startswith("e = list(log.read(")
+    page.screenshot(path=artefact("page-video-dark"))
+    root.get_by_role("tab", name="Account").click()
+    assert finding().startswith("acc_123 has 3 events")
+    press("t")
+    assert finding().startswith("The end differs: processing instead of success")
+
+
+def test_play_waits_for_answers_and_goes_on(opened, finding, press, page):
+    """Play asks, goes on after the answer, and stops at the end."""
+    root = opened(widgets.hydration())
+    root.get_by_label("Speed").select_option("10")
+    root.focus()
+    press(" ")
+    for number in (1, 2, 3):
+        page.wait_for_function(
+            "(a) => document.querySelector('.es-finding').textContent.startsWith(a)",
+            arg=f"Event {number} of 3",
+        )
+        press("a")
+    page.get_by_role("button", name="Play", exact=True).wait_for()
+    assert finding().startswith("After event 3 of 3")
+
+
+def test_drag_click_and_key_do_the_same(opened, finding, press, page, artefact):
+    """On the time machine, a drag, a click and arrow keys reach the same day."""
+    root = opened(widgets.small_time_machine(predict=False))
+    said = "At the end of Jan 15 the balance is 700.00; the text filter says 500.00."
+    assert finding() == said
+    page.screenshot(path=artefact("page-time-machine-light"))
+    box = root.locator("[data-scrub]").bounding_box()
+    handle = root.locator(".es-handle").bounding_box()
+    day = (handle["x"] + handle["width"] / 2, handle["y"] + 60)
+    page.mouse.move(box["x"] + box["width"] * 0.3, day[1])
+    page.mouse.down()
+    assert "text filter agrees" in finding()
+    page.mouse.move(day[0] - 8, day[1], steps=5)
+    page.mouse.up()
+    assert finding() == said
+    press("ArrowRight", "ArrowRight", "ArrowLeft")
+    assert finding().startswith("At the end of Jan 16 the balance is 700.00")
+    page.mouse.click(day[0] - 8, day[1])
+    assert finding() == said
+
+
+def test_the_line_is_hidden_until_the_learner_has_chosen(opened, finding, press):
+    """Neither the key nor the scrubber shows the answer before a letter is chosen."""
+    root = opened(widgets.small_time_machine())
+    press("ArrowRight", " ", "ArrowLeft")
+    assert finding() == "What was the balance at the end of Jan 15?"
+    assert root.get_by_label("Place").is_disabled()
+    assert "700.00" not in root.locator(".es-asked").inner_text()
+    chosen = {text: letter for letter, text in letters(root).items()}["550.00"]
+    press(chosen.lower())
+    told = root.locator(".es-ask").inner_text()
+    assert "that is the balance now; the withdrawal came on Jan 20." in told
+    assert "700.00" in root.locator(".es-asked").inner_text()
+
+
+def test_copy_gives_the_line_of_python(opened, page):
+    """Copy puts the line on the clipboard as it stands."""
+    root = opened(widgets.small_time_machine(predict=False))
+    root.get_by_role("button", name="Copy").click()
+    root.get_by_text("Copied").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()") == (
+        'bank.Account.hydrate(log.as_of("2024-01-15"), "acc_123").balance'
+    )
+
+
+@pytest.mark.parametrize("make", STAGES.values(), ids=list(STAGES))
+def test_seeds_and_class_words_choose_the_letters(opened, press, make):
+    """?seed=n is taken modulo 26, neighbours differ, a word gives a seed of its own."""
+
+    def shown(query):
+        root = opened(make(), query=query)
+        press("ArrowRight")
+        return letters(root)
+
+    by_seed = [shown(f"?seed={seed}") for seed in (3, 4, 29, -23)]
+    assert by_seed[0] == by_seed[2] == by_seed[3] != by_seed[1]
+    assert sorted(shown("?class=tigers").values()) == sorted(by_seed[0].values())
+    assert shown("?class=tigers") == shown("?class=tigers")
+
+
+@pytest.mark.parametrize("make", STAGES.values(), ids=list(STAGES))
+def test_text_is_large_enough_and_nothing_is_cut(opened, press, page, make, artefact):
+    """At 14 px or more, 28 px or more in full screen; nothing sticks out."""
+    small = """(least) => [...document.querySelectorAll(".es-stage *")].filter((one) =>
+    {
+      const own = [...one.childNodes].some((x) => x.nodeType === 3 && x.data.trim());
+      if (!own || one.tagName === "STYLE") return false;
+      const tall = one.getClientRects().length;
+      return tall && parseFloat(getComputedStyle(one).fontSize) < least;
+    }).map((one) => one.outerHTML)"""
+    sticks = """() => { const one = document.querySelector(".es-stage");
+      return one.scrollWidth > one.clientWidth + 1; }"""
+    kind = make.__name__
+    for width in (700, 1000, 1600):
+        opened(make(), size=(width, 900))
+        press("p", *["ArrowRight"] * 3)
+        assert page.evaluate(small, 14) == []
+        assert not page.evaluate(sticks)
+        page.screenshot(path=artefact(f"page-{kind}-{width}"))
+    root = opened(make(), size=(1920, 1080))
+    press("f", "ArrowRight", "c")
+    page.wait_for_timeout(500)
+    assert page.evaluate(small, 28) == []
+    assert not page.evaluate(sticks)
+    full = page.evaluate("() => document.querySelector('.es-full').scrollHeight")
+    assert full <= 1080
+    page.screenshot(path=artefact(f"page-{kind}-full"))
+    press("f")
+    assert root.evaluate("one => one.classList.contains('es-full')") is False
+
+
+@pytest.mark.parametrize("make", STAGES.values(), ids=list(STAGES))
+def test_every_control_has_a_name_and_the_order_is_fixed(opened, press, page, make):
+    """Names for screen readers, controls in one order, a live sentence."""
+    root = opened(make(predict=False))
+    press("ArrowRight")
+    unnamed = root.locator("button, input, select").evaluate_all(
+        "all => all.filter((x) => !(x.ariaLabel || x.textContent.trim())).length"
+    )
+    assert unnamed == 0
+    names = (
+        root.locator(".es-controls")
+        .locator("button, input, select")
+        .evaluate_all("all => all.map((one) => one.getAttribute('aria-label'))")
+    )
+    wanted = ["Back", "Step", "Play", "Place", "Speed", "Reset", "Full screen"]
+    assert names == wanted
+    assert root.locator(".es-finding").get_attribute("aria-live") == "polite"
+    assert root.get_attribute("data-lm-suppress-shortcuts") == "true"
+    page.locator("body").focus()
+    root.locator(".es-title").click()
+    assert root.evaluate("one => one === document.activeElement")
+
+
+def test_reduced_motion_is_respected(opened, press, page):
+    """With reduced motion nothing is animated."""
+    page.emulate_media(reduced_motion="reduce")
+    root = opened(widgets.hydration(predict=False))
+    press("ArrowRight")
+    moving = root.locator("*").evaluate_all(
+        "all => all.filter((x) => getComputedStyle(x).animationName !== 'none').length"
+    )
+    assert moving == 0
+
+
+@pytest.mark.parametrize("make", STAGES.values(), ids=list(STAGES))
+def test_hostile_texts_stay_texts_on_a_page(opened, press, page, make, artefact):
+    """Markup in owner, ids and metadata is shown as it is and does nothing."""
+    log = es.EventLog.temporary(events=bank.EVENTS)
+    told = [
+        bank.AccountOpened(owner=EVIL, initial_balance="500.00"),
+        bank.MoneyDeposited(amount="200.00", transaction_id=EVIL, text=EVIL),
+    ]
+    log.append(EVIL, told, metadata={"user_id": EVIL, "correlation_id": EVIL})
+    root = opened(make(log, EVIL, predict=False))
+    press(*["ArrowRight"] * 3)
+    assert root.locator("img, script").count() == 0
+    assert '<img src=x onerror="alert(1)">' in root.inner_text()
+    page.screenshot(path=artefact(f"page-hostile-{make.__name__}"))
+
+
+def test_two_hundred_events_do_not_stutter(opened, press, page):
+    """A step on a long tape draws a few cards, not all of them."""
+    clock = es.Clock("2024-01-01")
+    log = es.EventLog.temporary(events=bank.EVENTS, clock=clock)
+    log.append("long", [bank.AccountOpened(owner="Ada", initial_balance="100.00")])
+    moves = [
+        bank.MoneyDeposited(amount=str(number % 17 + 1), transaction_id=f"t{number}")
+        for number in range(200)
+    ]
+    for move in moves:
+        clock.advance(hours=7)
+        log.append("long", [move])
+    root = opened(widgets.hydration(log, "long", predict=False))
+    root.get_by_label("Place").evaluate(
+        "one => { one.value = 201; one.dispatchEvent(new Event('input')); }"
+    )
+    press("ArrowLeft", "2")
+    assert "too much" in page.locator(".es-finding").inner_text()
+    assert root.locator("button.es-card").count() <= 6
+    assert root.locator("*").count() < 400
