@@ -47,6 +47,7 @@ from esbench.errors import (
     Restore,
     StoreError,
     TryAgain,
+    UnclearExtract,
 )
 from esbench.event import (
     Event,
@@ -66,6 +67,20 @@ from esbench.log import (
     Verification,
 )
 from esbench.moments import Clock
+from esbench.projection import (
+    Projection,
+    count,
+    day,
+    decides_on,
+    execute,
+    first,
+    largest,
+    last,
+    month,
+    projection,
+    smallest,
+    total,
+)
 
 __version__ = "0.1.0"
 
@@ -87,6 +102,20 @@ __all__ = [
     "Coordinates",
     "Readable",
     "Verification",
+    # states
+    "Projection",
+    "first",
+    "last",
+    "total",
+    "count",
+    "largest",
+    "smallest",
+    "day",
+    "month",
+    "projection",
+    # commands
+    "execute",
+    "decides_on",
     # errors, by what to do
     "EsbenchError",
     "TryAgain",
@@ -95,6 +124,7 @@ __all__ = [
     "MendTheCall",
     "InvalidEvent",
     "InvalidFrame",
+    "UnclearExtract",
     "DuplicateEvent",
     "NotFound",
     "Refused",
