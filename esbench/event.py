@@ -14,8 +14,9 @@ every value on the way in. Readers of verified files skip that (``rebuild``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import msgspec
@@ -48,9 +49,14 @@ class EventMeta(msgspec.StructMeta):
         **config: Any,
     ) -> EventMeta:
         """Make the type, refusing field names that the log needs for itself."""
-        options: dict[str, Any] = {"frozen": True, "kw_only": True, "gc": False}
-        cls = super().__new__(mcls, name, bases, namespace, **(options | config))
-        if taken := [name for name in cls.__struct_fields__ if name.lower() in RESERVED]:
+        options: dict[str, Any] = {"frozen": True, "gc": False} | config
+        try:
+            cls = super().__new__(mcls, name, bases, namespace, **options)
+        except TypeError:  # a required field stands behind one with a default
+            cls = super().__new__(mcls, name, bases, namespace, kw_only=True, **options)
+        if taken := [
+            name for name in cls.__struct_fields__ if name.lower() in RESERVED
+        ]:
             raise DefinitionConflict(
                 f"{name} declares {', '.join(sorted(taken))}: the log keeps these "
                 "names for itself, choose others"
@@ -60,7 +66,7 @@ class EventMeta(msgspec.StructMeta):
 
     if not TYPE_CHECKING:
 
-        def __call__(cls, *args, **values):
+        def __call__(cls, *args: Any, **values: Any) -> Event:
             """Make an event whose values are checked and coerced."""
             if args:
                 raise InvalidEvent(f"{cls.__name__} takes its fields by name")
@@ -75,10 +81,13 @@ class Event(Struct, metaclass=EventMeta):
     ``float`` (finite), ``datetime`` (with a zone), ``date``, ``bytes``, texts by
     ``Literal``, each with ``| None`` if wanted; anything else is kept as JSON.
 
-    >>> class PriceRaised(Event):
-    ...     price: Money
-    >>> PriceRaised(price="12.5")
-    PriceRaised(price=Decimal('12.50'))
+    >>> class Renamed(Event):
+    ...     name: str
+    >>> Renamed(name="Ada")
+    Renamed(name='Ada')
+    >>> Renamed(name=12)
+    Traceback (most recent call last):
+    esbench.errors.InvalidEvent: Renamed.name: 12 is no text: write '12'
 
     Raises:
         InvalidEvent: a value that its field can't hold exactly.
@@ -86,6 +95,10 @@ class Event(Struct, metaclass=EventMeta):
     """
 
     schema_version: ClassVar[int] = 1
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by name, as an event is made."""
+        return rebuild, (type(self), data_of(self))
 
     def __replace__(self, **changes: Any) -> Self:
         """Return a copy with ``changes``, checked like a new event."""
@@ -115,13 +128,16 @@ class Metadata(Struct, frozen=True, kw_only=True, gc=False):
     causation_id: str | None = None
 
 
+NO_METADATA = Metadata()
+
+
 class Stamped(Struct, frozen=True, kw_only=True, gc=False):
     """One event with a time, an id or metadata of its own; made by ``stamped``."""
 
     event: AnyEvent
     occurred_at: datetime | None = None
     event_id: str | None = None
-    metadata: Metadata = Metadata()
+    metadata: Metadata = NO_METADATA
 
 
 def stamped(
@@ -152,7 +168,7 @@ def stamped(
     )
 
 
-class RecordedEvent(Struct, frozen=True, kw_only=True, gc=False):
+class RecordedEvent(Struct, frozen=True, gc=False):
     """An event as the log holds it: what, where in the order, and both times.
 
     Attributes:
@@ -174,7 +190,7 @@ class RecordedEvent(Struct, frozen=True, kw_only=True, gc=False):
     recorded_at: datetime
     schema_version: int = 1
     given_id: str | None = None
-    metadata: Metadata = Metadata()
+    metadata: Metadata = NO_METADATA
 
     @property
     def type(self) -> str:
@@ -209,6 +225,14 @@ def rebuild(cls: type[Event], values: dict[str, Any]) -> Event:
     return cast("Event", msgspec.StructMeta.__call__(cls, **values))
 
 
+def rebuilder(cls: type[Event]) -> Callable[..., Event]:
+    """Return what makes an event of all its values in declared order, unchecked."""
+    names = cls.__struct_fields__
+    if names == cls.__match_args__:
+        return partial(msgspec.StructMeta.__call__, cls)
+    return lambda *values: rebuild(cls, dict(zip(names, values, strict=True)))
+
+
 def _coerced(cls: type[Event], values: dict[str, Any]) -> dict[str, Any]:
     fields = fields_of(cls)
     if unknown := values.keys() - {field.name for field in fields}:
@@ -231,7 +255,7 @@ def _coerced(cls: type[Event], values: dict[str, Any]) -> dict[str, Any]:
 def checked_metadata(value: Metadata | Mapping[str, str] | None) -> Metadata:
     """Return ``value`` as ``Metadata`` whose texts can be stored."""
     if value is None:
-        return Metadata()
+        return NO_METADATA
     if isinstance(value, Mapping):
         if unknown := value.keys() - set(Metadata.__struct_fields__):
             raise InvalidEvent(

@@ -13,7 +13,7 @@ import types
 import typing
 from collections.abc import Callable
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal
 from functools import cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import msgspec
 from msgspec import NODEFAULT, Struct
 
-from esbench.errors import InvalidEvent, shorten
-from esbench.moments import moment
+from esbench.errors import DefinitionConflict, InvalidEvent, shorten
+from esbench.moments import day, moment
 
 
 class Money:
@@ -45,7 +45,8 @@ class places(Struct, frozen=True):  # noqa: N801 - reads as a word in an annotat
     count: int
 
 
-_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
+_EXACT = Context(prec=60)  # whatever precision the program has set for itself
 _INT64 = 2**63
 
 
@@ -77,7 +78,7 @@ class Field(Struct, frozen=True, kw_only=True):
             return None
         try:
             return self.kind.coerce(value)
-        except (ValueError, TypeError, msgspec.ValidationError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise InvalidEvent(f"{owner}.{self.name}: {error}") from None
 
 
@@ -117,7 +118,7 @@ def _field(name: str, hint: Any, info: msgspec.structs.FieldInfo) -> Field:
     required = default is NODEFAULT
     kind = _kind(bare)
     if not required and default is not None:
-        default = kind.coerce(default)
+        default = _checked_default(name, kind, default)
     return Field(
         name=name,
         kind=kind,
@@ -125,6 +126,13 @@ def _field(name: str, hint: Any, info: msgspec.structs.FieldInfo) -> Field:
         required=required,
         default=None if required else default,
     )
+
+
+def _checked_default(name: str, kind: Kind, default: Any) -> Any:
+    try:
+        return kind.coerce(default)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise DefinitionConflict(f"the default of {name}: {error}") from None
 
 
 def _without_none(hint: Any) -> tuple[Any, bool]:
@@ -178,22 +186,26 @@ def _decimal(value: object, count: int) -> Decimal:
 
 
 def _exact(number: Decimal, count: int) -> Decimal:
-    if abs(number) >= Decimal(10) ** (18 - count):
-        raise ValueError(f"{number} is too large: at most 18 digits are kept")
-    try:
-        kept = number.quantize(Decimal(1).scaleb(-count))
-    except InvalidOperation:
-        raise ValueError(f"{number} has too many digits to keep") from None
+    if number and number.adjusted() >= 18 - count:
+        raise ValueError(
+            f"{shorten(str(number))} is too large: at most 18 digits are kept"
+        )
+    kept = number.quantize(Decimal((0, (1,), -count)), context=_EXACT)
     if kept != number:
         raise ValueError(
-            f"{number} has more than {count} decimal places: round it yourself, "
-            f"e.g. '{kept}'"
+            f"{shorten(str(number))} has more than {count} decimal places: round it "
+            f"yourself, e.g. '{kept}'"
         )
-    return kept
+    return kept or abs(kept)  # zero has no sign
+
+
+def unscaled(number: Decimal, count: int) -> int:
+    """Return an amount with ``count`` places as a whole number of the last one."""
+    return int(number.scaleb(count, context=_EXACT))
 
 
 def _number_hint(value: str) -> str:
-    if re.fullmatch(r"[+-]?\d+,\d+", value):
+    if re.fullmatch(r"[+-]?[0-9]+,[0-9]+", value):
         return f"{value!r} has a decimal comma: write '{value.replace(',', '.')}'"
     return f"{shorten(value)!r} is no amount: write digits and a point, e.g. '12.50'"
 
@@ -230,12 +242,14 @@ def _float(value: object) -> float:
     number = float(cast("float", value))
     if not isfinite(number):
         raise ValueError(f"{value} is not finite: leave the field out or store text")
+    if number != value:
+        raise ValueError(f"{value} is no float without rounding: declare an int field")
     return number
 
 
 def _date(value: object) -> date:
     if isinstance(value, str):
-        value = date.fromisoformat(value)
+        value = day(value)
     if type(value) is not date:
         raise ValueError(f"{value!r} is no day: write e.g. '2024-01-31'")
     return value
@@ -271,14 +285,14 @@ def kind_named(name: str) -> Kind:
 
 def json_coerce(value: Any, hint: Any) -> Any:
     """Give the value if JSON text holds it exactly, else say what does not fit."""
-    converted = msgspec.convert(value, hint)
     try:
+        converted = msgspec.convert(value, hint)
         text = msgspec.json.encode(converted)
-    except (TypeError, UnicodeEncodeError) as error:
+        _refuse_huge(msgspec.json.decode(text))
+        kept = msgspec.json.decode(text, type=hint)
+    except (TypeError, UnicodeEncodeError, RecursionError) as error:
         raise ValueError(f"JSON can't hold it: {error}") from None
-    plain = msgspec.json.decode(text)
-    _refuse_huge(plain)
-    if not _same(msgspec.convert(plain, hint, strict=False), converted):
+    if not same(kept, converted):
         raise ValueError(
             "JSON would change it: use texts, finite numbers, True, False, None, "
             "lists, and dicts with text keys"
@@ -286,16 +300,16 @@ def json_coerce(value: Any, hint: Any) -> Any:
     return converted
 
 
-def _same(left: Any, right: Any) -> bool:
+def same(left: Any, right: Any) -> bool:
     """Tell whether two values are equal and of the same types all the way down."""
     if type(left) is not type(right):
         return False
     if isinstance(left, dict):
         return left.keys() == right.keys() and all(
-            _same(left[key], right[key]) for key in left
+            same(left[key], right[key]) for key in left
         )
     if isinstance(left, list | tuple):
-        return len(left) == len(right) and all(map(_same, left, right))
+        return len(left) == len(right) and all(map(same, left, right))
     return bool(left == right)
 
 
@@ -309,20 +323,19 @@ def _refuse_huge(value: Any) -> None:
         raise ValueError(f"{value} does not fit into 64 bits: store it as text")
 
 
-def json_value(kind_hint: Any, value: Any) -> Any:
-    """Return a stored JSON value as the Python value that was written."""
-    return msgspec.convert(value, kind_hint, strict=False)
-
-
 @cache
-def json_hints(cls: type[Struct]) -> dict[str, Any]:
-    """Return the annotations of the fields that are kept as JSON, without None."""
+def payload_of(cls: type[Struct]) -> msgspec.json.Decoder[dict[str, Any]]:
+    """Return what reads the JSON text that holds an event's nested fields.
+
+    Any other field stands there only as an explicit None.
+    """
     hints = typing.get_type_hints(cls, include_extras=True)
-    return {
-        field.name: _without_none(hints[field.name])[0]
+    nested = {
+        field.name: hints[field.name] | None if field.kind.name == "json" else None
         for field in fields_of(cls)
-        if field.kind.name == "json"
     }
+    shape = typing.TypedDict("shape", nested, total=False)  # type: ignore[misc]
+    return msgspec.json.Decoder(shape)
 
 
 def checked_name(what: str, value: object) -> str:
@@ -335,5 +348,3 @@ def checked_name(what: str, value: object) -> str:
         return _text(value)
     except ValueError as error:
         raise InvalidEvent(f"{what}: {error}") from None
-
-

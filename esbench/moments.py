@@ -18,8 +18,9 @@ from esbench.errors import InvalidEvent, shorten
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
 
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_AGO = re.compile(r"(\d{1,4}) (minute|hour|day|week|month|year)s? ago")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_AGO = re.compile(r"([0-9]{1,4}) (minute|hour|day|week|month|year)s? ago")
+_TOO_FINE = re.compile(r"[.,][0-9]{6}0*[1-9]")
 
 
 def moment(value: datetime | str) -> datetime:
@@ -31,6 +32,8 @@ def moment(value: datetime | str) -> datetime:
     Raises:
         InvalidEvent: no zone, a bare day, no time at all.
     """
+    if isinstance(value, datetime) and type(value) is not datetime:
+        value = value.isoformat()  # pandas has nanoseconds, and a time that is none
     if isinstance(value, str):
         value = _parsed(value)
     if not isinstance(value, datetime):
@@ -38,7 +41,12 @@ def moment(value: datetime | str) -> datetime:
     if value.utcoffset() is None:
         written = value.isoformat()
         raise InvalidEvent(f"{written} has no zone: give it a zone, e.g. {written}Z")
-    return datetime.astimezone(value, UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise InvalidEvent(
+            f"{value.isoformat()} lies outside the years 1 to 9999 in UTC"
+        ) from None
 
 
 def _parsed(text: str) -> datetime:
@@ -46,6 +54,8 @@ def _parsed(text: str) -> datetime:
         raise InvalidEvent(
             f"{text!r} is a whole day: give a time too, e.g. '{text}T00:00:00Z'"
         )
+    if _TOO_FINE.search(text):
+        raise InvalidEvent(f"{text!r} is finer than a microsecond: round it yourself")
     try:
         return datetime.fromisoformat(text)
     except ValueError:
@@ -66,14 +76,17 @@ def day(text: str) -> date:
 
 def start_of(day: date, zone: str) -> datetime:
     """Return the first moment of ``day`` in ``zone``, as UTC."""
-    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
+    return moment(datetime.combine(day, time(), ZoneInfo(zone)))
 
 
 def end_of(day: date, zone: str) -> datetime:
     """Return the last microsecond of ``day`` in ``zone``, as UTC.
 
-    A day that a clock change makes 23 or 25 hours long ends where the next begins.
+    A day that a clock change makes 23 or 25 hours long ends where the next begins;
+    9999-12-31 has no next, and ends with time itself.
     """
+    if day == date.max:
+        return datetime.max.replace(tzinfo=UTC)
     return start_of(day + timedelta(days=1), zone) - TICK
 
 
@@ -128,6 +141,8 @@ def from_micros(value: int) -> datetime:
 
 def spoken(value: datetime, zone: str) -> str:
     """Return ``value`` as people write it: the day alone when it is that day's end."""
+    if value == datetime.max.replace(tzinfo=UTC):
+        return date.max.isoformat()
     local = value.astimezone(ZoneInfo(zone))
     if end_of(local.date(), zone) == value:
         return local.date().isoformat()

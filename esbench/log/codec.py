@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, date
+from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -27,22 +27,23 @@ import msgspec
 
 from esbench.errors import InvalidEvent
 from esbench.event import (
+    NO_METADATA,
     Event,
     Metadata,
     RecordedEvent,
     Registry,
     UnknownEvent,
     rebuild,
+    rebuilder,
 )
-from esbench.fields import fields_of, json_hints, json_value
-from esbench.log.schema import ENVELOPE, OPTIONAL, Schema, TypeRecord
-from esbench.moments import micros
+from esbench.fields import fields_of, payload_of, unscaled
+from esbench.log.schema import ENVELOPE, OPTIONAL, FieldRecord, Schema, TypeRecord
+from esbench.moments import EPOCH, from_micros, micros
 
 if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-_NO_METADATA = Metadata()
 _DAY_ZERO = date(1970, 1, 1)
 
 # --- to columns ------------------------------------------------------------------
@@ -92,7 +93,7 @@ def uses(row: RecordedEvent) -> set[str]:
 def _cells(row: RecordedEvent) -> dict[str, Any]:
     """Return the columns of one event that hold something."""
     cells: dict[str, Any] = {name: getattr(row, name) for name in ENVELOPE}
-    if row.metadata is not _NO_METADATA:
+    if row.metadata is not NO_METADATA:
         for name in Metadata.__struct_fields__:
             if (text := getattr(row.metadata, name)) is not None:
                 cells[name] = text
@@ -153,7 +154,11 @@ def _buffers(kind: str, values: list[Any]) -> list[bytes]:
     if kind == "bool":
         return [_bits([value is True for value in values]).to_pybytes()]
     if kind == "float":
-        return [struct.pack(f"<{count}d", *[value or 0.0 for value in values])]
+        return [
+            struct.pack(
+                f"<{count}d", *[0.0 if value is None else value for value in values]
+            )
+        ]
     if kind.startswith("decimal"):
         scale = int(kind[8:-1])
         return [b"".join(_unscaled(value, scale) for value in values)]
@@ -169,7 +174,7 @@ _NUMBER: dict[str, Callable[[Any], int]] = {
 
 
 def _unscaled(value: Decimal | None, scale: int) -> bytes:
-    number = 0 if value is None else int(value.scaleb(scale))
+    number = 0 if value is None else unscaled(value, scale)
     return number.to_bytes(16, "little", signed=True)
 
 
@@ -189,7 +194,7 @@ def _text_buffers(values: list[Any], kind: str) -> list[bytes]:
 def decode(
     frame: pl.DataFrame, schema: Schema, registry: Registry
 ) -> Iterator[RecordedEvent]:
-    """Yield the recorded events of a frame, in its row order.
+    """Return the recorded events of a frame, in its row order.
 
     Args:
         frame: columns as a file holds them; optional and later ones may be absent.
@@ -197,13 +202,9 @@ def decode(
         registry: the types that this program declares; others become ``UnknownEvent``.
     """
     columns = _Columns(frame)
-    names = columns["type"]
-    makers = {
-        name: _maker(name, columns, schema, registry) for name in dict.fromkeys(names)
-    }
-    metadata = _metadata(columns, frame.height)
-    cells = zip(
-        names,
+    return map(
+        RecordedEvent,
+        _events(columns, schema, registry),
         columns["aggregate_id"],
         columns["version"],
         columns["position"],
@@ -211,23 +212,8 @@ def decode(
         columns["recorded_at"],
         columns["schema_version"],
         columns["event_id"],
-        metadata,
-        strict=True,
+        _metadata(columns),
     )
-    for index, (name, key, version, position, occurred, recorded, *rest) in enumerate(
-        cells
-    ):
-        yield RecordedEvent(
-            event=makers[name](index),
-            aggregate_id=key,
-            version=version,
-            position=position,
-            occurred_at=occurred.replace(tzinfo=UTC),
-            recorded_at=recorded.replace(tzinfo=UTC),
-            schema_version=rest[0],
-            given_id=rest[1],
-            metadata=rest[2],
-        )
 
 
 class _Columns(dict[str, list[Any]]):
@@ -236,95 +222,123 @@ class _Columns(dict[str, list[Any]]):
     def __init__(self, frame: pl.DataFrame) -> None:
         super().__init__()
         self._frame = frame
+        self.height = frame.height
 
     def __missing__(self, name: str) -> list[Any]:
-        self[name] = _listed(self._frame, name)
+        known = name in self._frame.columns
+        self[name] = (
+            _listed(self._frame.get_column(name)) if known else [None] * self.height
+        )
         return self[name]
 
 
-def _listed(frame: pl.DataFrame, name: str) -> list[Any]:
+def _listed(column: pl.Series) -> list[Any]:
     import polars as pl
 
-    if name not in frame.columns:
-        return [None] * frame.height
-    column = frame.get_column(name)
-    if isinstance(column.dtype, pl.Datetime):
-        column = column.dt.replace_time_zone(None)
-    return column.to_list()
+    if not isinstance(column.dtype, pl.Datetime):
+        return column.to_list()
+    numbers = column.to_physical()
+    if numbers.null_count():
+        return [None if n is None else from_micros(n) for n in numbers.to_list()]
+    # Adding to 1970 in C is ten times faster than giving each time its zone.
+    return list(map(EPOCH.__add__, numbers.to_numpy().astype("m8[us]").tolist()))
 
 
-def _metadata(columns: _Columns, count: int) -> Sequence[Metadata]:
-    users, conversations, causes = (
-        columns[name] for name in Metadata.__struct_fields__
-    )
-    if not any(map(any, (users, conversations, causes))):
-        return [_NO_METADATA] * count
-    return list(map(_metadata_of, users, conversations, causes))
+def _metadata(columns: _Columns) -> Sequence[Metadata]:
+    given = [columns[name] for name in Metadata.__struct_fields__]
+    if not any(map(any, given)):
+        return [NO_METADATA] * columns.height
+    return list(map(_metadata_of, *given))
 
 
 @lru_cache(maxsize=1024)
 def _metadata_of(user: str, conversation: str, cause: str) -> Metadata:
     if user is conversation is cause is None:
-        return _NO_METADATA
+        return NO_METADATA
     return Metadata(user_id=user, correlation_id=conversation, causation_id=cause)
 
 
-def _maker(
-    name: str, columns: _Columns, schema: Schema, registry: Registry
-) -> Callable[[int], Event | UnknownEvent]:
-    cls = registry.classes.get(name)
-    if cls is not None:
-        return _typed_maker(cls, columns)
-    return _unknown_maker(name, columns, schema.types.get(name))
+def _events(
+    columns: _Columns, schema: Schema, registry: Registry
+) -> list[Event | UnknownEvent]:
+    """Return the events alone, made type by type."""
+    events: list[Any] = [None] * columns.height
+    for name, places in _places(columns["type"]).items():
+        cls = registry.classes.get(name)
+        made: Iterator[Event | UnknownEvent]
+        if cls is None:
+            made = _unknown(name, columns, places, schema.types.get(name))
+        else:
+            made = _typed(cls, columns, places)
+        if len(places) == columns.height:
+            return list(made)
+        for place, event in zip(places, made, strict=True):
+            events[place] = event
+    return events
 
 
-def _typed_maker(cls: type[Event], columns: _Columns) -> Callable[[int], Event]:
+def _places(names: list[str]) -> dict[str, Sequence[int]]:
+    """Return the rows of each type."""
+    kinds = dict.fromkeys(names)
+    if len(kinds) == 1:
+        return {name: range(len(names)) for name in kinds}
+    places: dict[str, Any] = {name: [] for name in kinds}
+    for place, name in enumerate(names):
+        places[name].append(place)
+    return places
+
+
+def _typed(
+    cls: type[Event], columns: _Columns, places: Sequence[int]
+) -> Iterator[Event]:
     fields = fields_of(cls)
-    flat = [
-        (field.name, columns[field.name], field.default, field.kind.name == "time")
+    flat = {
+        field.name: _of(columns[field.name], places, field.default)
         for field in fields
         if field.kind.name != "json"
-    ]
-    nested = json_hints(cls)
-    payloads = columns["payload"]
-
-    def make(index: int) -> Event:
-        values = {}
-        for name, column, default, is_time in flat:
-            value = column[index]
-            if value is None:
-                value = default
-            elif is_time:
-                value = value.replace(tzinfo=UTC)
-            values[name] = value
-        if (text := payloads[index]) is not None:
-            for name, value in msgspec.json.decode(text).items():
-                hint = nested.get(name)
-                values[name] = value if value is None else json_value(hint, value)
-        return rebuild(cls, values)
-
-    return make
+    }
+    texts = _of(columns["payload"], places)
+    if flat and len(flat) == len(fields) and not any(texts):
+        return map(rebuilder(cls), *flat.values())
+    return _nested(cls, flat, texts)
 
 
-def _unknown_maker(
-    name: str, columns: _Columns, record: TypeRecord | None
-) -> Callable[[int], UnknownEvent]:
+def _of(column: list[Any], places: Sequence[int], default: Any = None) -> list[Any]:
+    """Return some rows of a column, a null as ``default``."""
+    values = column if len(places) == len(column) else [column[i] for i in places]
+    if default is None:
+        return values
+    return [default if value is None else value for value in values]
+
+
+def _nested(
+    cls: type[Event], flat: dict[str, list[Any]], texts: list[str | None]
+) -> Iterator[Event]:
+    payload = payload_of(cls)
+    for index, text in enumerate(texts):
+        values = {name: column[index] for name, column in flat.items()}
+        if text is not None:
+            values |= payload.decode(text)
+        yield rebuild(cls, values)
+
+
+def _unknown(
+    name: str, columns: _Columns, places: Sequence[int], record: TypeRecord | None
+) -> Iterator[UnknownEvent]:
     fields = record.fields if record else ()
-    payloads = columns["payload"]
-
-    def make(index: int) -> UnknownEvent:
-        text = payloads[index]
+    texts = columns["payload"]
+    for place in places:
+        text = texts[place]
         payload = {} if text is None else msgspec.json.decode(text)
-        data = {}
-        for field in fields:
-            value = None if field.kind == "json" else columns[field.name][index]
-            if field.name in payload:
-                value = payload.pop(field.name)
-            elif value is None:
-                value = field.value()
-            elif field.kind == "time":
-                value = value.replace(tzinfo=UTC)
-            data[field.name] = value
-        return UnknownEvent(type=name, data=data | payload)
+        data = {
+            field.name: payload.pop(field.name)
+            if field.name in payload
+            else _flat_value(field, columns, place)
+            for field in fields
+        }
+        yield UnknownEvent(type=name, data=data | payload)
 
-    return make
+
+def _flat_value(field: FieldRecord, columns: _Columns, place: int) -> Any:
+    value = None if field.kind == "json" else columns[field.name][place]
+    return field.value() if value is None else value

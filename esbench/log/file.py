@@ -30,7 +30,7 @@ FORMAT = 1
 ROW_GROUP = 32_768
 SMALL = 1_000
 
-_COMMIT = re.compile(r"\d{20}\.parquet")
+_COMMIT = re.compile(r"[0-9]{20}\.parquet")
 _HEADER = b"esbench.header"
 _DIGEST = b"esbench.digest"
 _KEY = b"\x18" + bytes([len(_DIGEST)]) + _DIGEST + b"\x18\x40"
@@ -149,18 +149,6 @@ def rows_in(name: str, parquet: pq.ParquetFile) -> pa.Table:
         return parquet.read(use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise Corrupt(name, f"its rows can't be read ({error})") from None
-
-
-def peeked(name: str, address: str) -> Header:
-    """Return what the file at ``address`` says of itself, not yet verified."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        found = pq.read_metadata(address).metadata or {}
-        return read_header(name, found[_HEADER])
-    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        raise Corrupt(name, f"it is no commit of a log ({error})") from None
 
 
 def check_digest(name: str, data: bytes) -> None:

@@ -15,12 +15,14 @@ import msgspec
 from msgspec import Struct
 
 from esbench.errors import Corrupt, DefinitionConflict, NotALog
+from esbench.fields import checked_name
 from esbench.log.file import FORMAT
 from esbench.log.store import NameTaken, Store
 
 NAME = "log.json"
-FOLDERS = frozenset({"events", "segments", "snapshots", "staging"})
+_KEY = b'"digest": "'  # a text in the file can't hold it: JSON escapes quotes
 _ZEROS = "0" * 64
+FOLDERS = frozenset({"events", "segments", "snapshots", "staging"})
 
 
 class Identity(Struct, frozen=True, kw_only=True):
@@ -33,10 +35,15 @@ class Identity(Struct, frozen=True, kw_only=True):
 
 
 def _written(identity: Identity) -> bytes:
-    blank = msgspec.structs.replace(identity, digest=_ZEROS)
-    text = msgspec.json.format(msgspec.json.encode(blank), indent=2) + b"\n"
-    digest = hashlib.sha256(text).hexdigest()
-    return text.replace(_ZEROS.encode(), digest.encode())
+    return sealed(msgspec.json.format(msgspec.json.encode(identity), indent=2) + b"\n")
+
+
+def sealed(text: bytes) -> bytes:
+    """Return ``text`` with its own digest in its place, in whatever format it is."""
+    place = text.rfind(_KEY) + len(_KEY)
+    blank = text[:place] + _ZEROS.encode() + text[place + 64 :]
+    digest = hashlib.sha256(blank).hexdigest().encode()
+    return text[:place] + digest + text[place + 64 :]
 
 
 def found(store: Store) -> Identity | None:
@@ -55,20 +62,18 @@ def found(store: Store) -> Identity | None:
 
 
 def _read(data: bytes) -> Identity:
+    if sealed(data) != data:
+        raise Corrupt(NAME, "its bytes do not match its digest: it is damaged")
     try:
-        text = msgspec.json.decode(data)
-        version = text.get("format")
-        if isinstance(version, int) and version > FORMAT:
+        version = msgspec.json.decode(data, type=dict[str, object]).get("format")
+        if version != FORMAT:
             raise NotALog(
                 f"the log has format {version}, this esbench reads {FORMAT}: "
                 "use a newer esbench"
             )
-        identity = msgspec.convert(text, Identity)
-    except (msgspec.DecodeError, msgspec.ValidationError, AttributeError):
-        raise Corrupt(NAME, "it can't be read") from None
-    if _written(identity) != data:
-        raise Corrupt(NAME, "its bytes do not match its digest: it is damaged")
-    return identity
+        return msgspec.json.decode(data, type=Identity)
+    except ValueError as error:
+        raise Corrupt(NAME, f"it can't be read ({error})") from None
 
 
 def _refuse_other_content(store: Store) -> None:
@@ -78,12 +83,13 @@ def _refuse_other_content(store: Store) -> None:
             f"the folder holds {', '.join(others[:3])} and no {NAME}: it is no log; "
             "name an empty or a new folder"
         )
-    if store.list("events"):
+    if store.list("events") or store.list("segments"):
         raise Corrupt(NAME, "it is missing, and the log holds events")
 
 
 def made(store: Store, log_id: str, zone: str) -> Identity:
     """Return the identity of a new log, or of the one that somebody just made."""
+    checked_name("ids()", log_id)
     with contextlib.suppress(NameTaken):
         store.create(NAME, _written(Identity(log_id=log_id, zone=zone)))
     store.sync("")

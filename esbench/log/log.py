@@ -20,6 +20,7 @@ An error between 4 and 5 leaves the outcome open: ``CommitUnknown``.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -30,6 +31,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import count
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Self
@@ -37,28 +39,30 @@ from typing import TYPE_CHECKING, Any, Self
 from esbench.errors import (
     CommitUnknown,
     ConcurrencyError,
+    Corrupt,
     DefinitionConflict,
-    DuplicateEvent,
     EsbenchError,
     InvalidEvent,
+    MendTheCall,
     NotALog,
-    Restore,
 )
 from esbench.event import AnyEvent, Event, Metadata, RecordedEvent, Registry, Stamped
+from esbench.fields import checked_name
 from esbench.log import identity
 from esbench.log.codec import decode
-from esbench.log.draft import Commit, Part, Ready, decided, part
+from esbench.log.draft import Commit, Ready, decided, drafted
 from esbench.log.file import FORMAT, Header, commit_name, seal
 from esbench.log.past import Coordinates, Readable
 from esbench.log.schema import Schema
 from esbench.log.store import Folder, NameTaken, Store, Unsettled
-from esbench.log.view import Head, Piece, View
+from esbench.log.view import LOOKS, PAUSE, Head, Look, View
 from esbench.moments import from_micros, moment, system_clock
 
 if TYPE_CHECKING:
     from esbench.log.verify import Verification
 
 SLOW_CLOCK = timedelta(hours=1)
+Decide = Callable[[View, Registry, datetime], Ready | Commit]
 
 
 class EventLog(Readable):
@@ -93,12 +97,24 @@ class EventLog(Readable):
         zone: str | None = None,
     ) -> None:
         self._open(Folder(path), Path(path).name, events, clock, ids)
-        own = identity.found(self._store)
-        if own is None:
-            wanted = identity.checked_zone(zone or "UTC")
-            Schema().grown(self.registry)
-            own = identity.made(self._store, ids(), wanted)
-        self._enter(own, zone)
+        self._enter(identity.found(self._store) or self._made(zone), zone)
+
+    @classmethod
+    def over(
+        cls,
+        store: Store,
+        events: Iterable[type[Event]] = (),
+        *,
+        clock: Callable[[], datetime] = system_clock,
+        ids: Callable[[], str] = lambda: secrets.token_hex(16),
+        zone: str | None = None,
+        label: str = "log",
+    ) -> Self:
+        """Return the log in a store of any kind, made if it is absent."""
+        log = cls.__new__(cls)
+        log._open(store, label, events, clock, ids)
+        log._enter(identity.found(store) or log._made(zone), zone)
+        return log
 
     @classmethod
     def existing(
@@ -135,7 +151,7 @@ class EventLog(Readable):
         folder = tempfile.mkdtemp(prefix="esbench-")
         log = cls(folder, events, clock=clock, ids=ids, zone=zone)
         log._label = "temporary"
-        weakref.finalize(log, shutil.rmtree, folder, ignore_errors=True)
+        weakref.finalize(log, _vanish, folder, os.getpid())
         return log
 
     def _open(
@@ -155,6 +171,12 @@ class EventLog(Readable):
         self._lock = RLock()
         self._is_tidy = False
 
+    def _made(self, zone: str | None) -> identity.Identity:
+        """Make an empty log, once the declarations are known to agree."""
+        wanted = identity.checked_zone("UTC" if zone is None else zone)
+        Schema().grown(self.registry)
+        return identity.made(self._store, self._ids(), wanted)
+
     def _enter(self, own: identity.Identity, zone: str | None) -> None:
         """Take over what ``log.json`` says, and hold the declarations against it."""
         if zone not in {None, own.zone}:
@@ -165,21 +187,27 @@ class EventLog(Readable):
         self.zone = own.zone
         self.coordinates = Coordinates(zone=own.zone)
         self._view = self._new_view()
-        self._refuse_conflicts()
-
-    def _new_view(self) -> View:
-        from esbench.log.chain import genesis
-
-        return View(self._store, self.log_id, Head(0, genesis(self.log_id)))
-
-    def _refuse_conflicts(self) -> None:
-        """Compare the declarations with the newest file; damage waits for a read."""
         from esbench.log.verify import newest_schema
 
-        try:
+        with contextlib.suppress(Corrupt):  # damage waits for a read
             newest_schema(self._store, self.log_id).grown(self.registry)
-        except Restore as error:
-            if isinstance(error, NotALog):
+
+    def _new_view(self) -> View:
+        return View(self._store, self.log_id, self.registry)
+
+    @contextlib.contextmanager
+    def _viewed(self) -> Iterator[View]:
+        """Give the view to one thread at a time.
+
+        An interrupt may leave it half grown; then everything is looked at anew.
+        """
+        with self._lock:
+            try:
+                yield self._view
+            except EsbenchError:
+                raise
+            except BaseException:
+                self._view = self._new_view()
                 raise
 
     # --- writing -----------------------------------------------------------------
@@ -216,8 +244,8 @@ class EventLog(Readable):
             CommitUnknown: the disk failed late; ``retry()`` settles it.
             StoreError: the disk refused; nothing is stored.
         """
-        parts = (part(aggregate_id, events, expected_version, occurred_at, metadata),)
-        return self._commit(lambda view, now: decided(parts, view, self.registry, now))
+        drafts = drafted(aggregate_id, events, expected_version, occurred_at, metadata)
+        return self._commit(partial(decided, drafts))
 
     def commit(
         self,
@@ -236,15 +264,14 @@ class EventLog(Readable):
         Raises:
             The same errors as ``append``.
         """
-        checked: tuple[Part, ...] = tuple(
-            part(key, events, expected, occurred_at, metadata)
+        drafts = tuple(
+            draft
             for key, events, expected in parts
+            for draft in drafted(key, events, expected, occurred_at, metadata)
         )
-        if not checked:
+        if not drafts:
             raise InvalidEvent("there is no event to append: give at least one")
-        return self._commit(
-            lambda view, now: decided(checked, view, self.registry, now)
-        )
+        return self._commit(partial(decided, drafts))
 
     def append_frame(self, frame: Any) -> Commit:
         """Store the rows of a frame as one commit, in row order, all or none.
@@ -261,55 +288,65 @@ class EventLog(Readable):
             InvalidFrame: rows that can't be stored; the first ten are named.
             The same errors as ``append``.
         """
-        from esbench.log.frame import checked, decided_frame
+        from esbench.log.batch import decided_frame
+        from esbench.log.frame import checked
 
         rows = checked(frame, self.registry)
-        return self._commit(
-            lambda view, now: decided_frame(rows, view, self.registry, now, self.now())
-        )
+        return self._commit(partial(decided_frame, rows, clock=self.now))
 
-    def _commit(self, decide: Callable[[View, datetime], Ready | Commit]) -> Commit:
+    def _commit(self, decide: Decide, commit_id: str | None = None) -> Commit:
         """Decide and write, again while others are faster."""
-        with self._lock:
-            commit_id = self._ids()
-            if self._view.is_cold:
-                self._view.catch_up()
-            while True:
+        with self._viewed() as view:
+            commit_id = commit_id or checked_name("ids()", self._ids())
+            if view.is_cold:
+                view.catch_up()
+            for lost in count():
                 ready = self._decide(decide)
                 if isinstance(ready, Commit):
                     return ready
+                self._tidy()
+                view.settle()
                 try:
                     return self._write(ready, commit_id)
                 except NameTaken:
-                    self._view.catch_up()
+                    self._catch_up_with_winner(commit_name(ready.commit.first), lost)
                 except Unsettled as error:
                     raise CommitUnknown(
                         f"the disk failed while a commit was made ({error})",
                         partial(self._settle, commit_id, ready, decide),
                     ) from error
+            raise AssertionError("counting has no end")
 
-    def _decide(
-        self, decide: Callable[[View, datetime], Ready | Commit]
-    ) -> Ready | Commit:
+    def _catch_up_with_winner(self, name: str, lost: int) -> None:
+        """Take in the commit that was faster; it may take a moment to show."""
+        if not self._view.catch_up():
+            if lost >= LOOKS:
+                raise Corrupt(
+                    name, "the name is taken, but no commit can be read there"
+                )
+            time.sleep(PAUSE * lost)
+
+    def _decide(self, decide: Decide) -> Ready | Commit:
         """Decide on all there is: a refusal counts only if nothing new has come."""
         while True:
             try:
-                return decide(self._view, self._recording_time())
-            except (ConcurrencyError, DuplicateEvent, InvalidEvent):
+                return decide(self._view, self.registry, self._recording_time())
+            except (ConcurrencyError, MendTheCall):
                 if not self._view.catch_up():
                     raise
 
     def _write(self, ready: Ready, commit_id: str) -> Commit:
-        """Make the file, or raise ``NameTaken``."""
-        self._tidy()
-        self._view.settle()
+        """Make the file, or raise ``NameTaken``; later failures leave it open."""
         name = commit_name(ready.commit.first)
         header = self._header(ready, commit_id)
         self._store.create(name, seal(ready.table, header))
-        self._store.sync("events")
-        self._view.add_own(name, header, ready.table)
+        try:
+            self._store.sync("events")
+            self._view.look_at_segments()
+            self._view.add_own(name, header, ready.table)
+        except (EsbenchError, OSError) as error:
+            raise Unsettled(str(error)) from error
         self._view.note_versions(ready.commit.versions)
-        self._view.look_at_segments()
         return ready.commit
 
     def _header(self, ready: Ready, commit_id: str) -> Header:
@@ -331,20 +368,14 @@ class EventLog(Readable):
             schema=ready.schema,
         )
 
-    def _settle(
-        self,
-        commit_id: str,
-        ready: Ready,
-        decide: Callable[[View, datetime], Ready | Commit],
-    ) -> Commit:
-        """Return the commit if it is stored, else append again."""
+    def _settle(self, commit_id: str, ready: Ready, decide: Decide) -> Commit:
+        """Return the commit if it is stored, else append again, under the same id."""
         with self._lock:
             self._view = self._new_view()
-            self._view.catch_up()
-            self._view.settle()
+            self._look()
             if any(f.header.commit_id == commit_id for f in self._view.commits):
                 return ready.commit
-            return self._commit(decide)
+            return self._commit(decide, commit_id)
 
     def _recording_time(self) -> datetime:
         """Return the time to record: the clock's, but never before the log's last."""
@@ -373,26 +404,15 @@ class EventLog(Readable):
         """Return what the log's clock shows, in UTC."""
         return moment(self._clock())
 
-    def _pieces(self) -> tuple[list[Piece], Schema]:
-        with self._lock:
-            self._view.catch_up()
-            return list(self._view.pieces), self._view.schema
-
-    def head(self) -> Head:
-        """Return the end of the log: a position, and the chain up to it.
-
-        It names no event that a crash could still take back.
-        """
-        with self._lock:
-            self._view.catch_up()
-            self._view.settle()
-            return self._view.head
+    def _look(self) -> Look:
+        with self._viewed() as view:
+            return view.look()
 
     def headers(self) -> tuple[Header, ...]:
         """Return what every commit says of itself, in order."""
-        with self._lock:
-            self._view.catch_up()
-            return tuple(found.header for found in self._view.commits)
+        with self._viewed() as view:
+            view.look()
+            return tuple(found.header for found in view.commits)
 
     def files(self) -> list[str]:
         """Return the paths of all files with events; the widest schema comes first.
@@ -400,9 +420,9 @@ class EventLog(Readable):
         DuckDB, pandas and pyarrow take the columns from the first file that they are
         given, and would silently drop a column that came later.
         """
-        with self._lock:
-            self._view.catch_up()
-            names = [found.name for found in self._view.commits]
+        with self._viewed() as view:
+            view.look()
+            names = [found.name for found in view.commits]
         return [self._store.url(name) for name in names[-1:] + names[:-1]]
 
     def follow(self, after: int = 0, *, pause: float = 0.2) -> Iterator[RecordedEvent]:
@@ -415,21 +435,19 @@ class EventLog(Readable):
             pause: seconds between two looks.
         """
         while True:
-            head = self.head().position
-            if head > after:
-                yield from self._between(after, head)
-                after = head
+            look = self._look()
+            yield from self._between(after, look)
+            after = max(after, look.head.position)
             time.sleep(pause)
 
-    def _between(self, after: int, head: int) -> Iterator[RecordedEvent]:
+    def _between(self, after: int, look: Look) -> Iterator[RecordedEvent]:
         import polars as pl
 
-        pieces, schema = self._pieces()
-        wanted = pl.col("position").is_between(after + 1, head)
-        for piece in pieces:
+        wanted = pl.col("position").is_between(after + 1, look.head.position)
+        for piece in look.pieces:
             if piece.last > after:
                 for frame in piece.ordered():
-                    yield from decode(frame.filter(wanted), schema, self.registry)
+                    yield from decode(frame.filter(wanted), look.schema, self.registry)
 
     def verify(self, head: Head | str | None = None) -> Verification:
         """Read every byte again and return all that is wrong; nothing is raised.
@@ -454,3 +472,9 @@ class EventLog(Readable):
         except EsbenchError as error:
             return f"EventLog({self._label!r}, {type(error).__name__}: {error})"
         return f"EventLog({self._label!r}, {count} event{'s' * (count != 1)})"
+
+
+def _vanish(folder: str, owner: int) -> None:
+    """Remove a temporary log, unless this is a forked child and the log not its own."""
+    if os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from msgspec import Struct
 
-from esbench.errors import InvalidEvent, NotFound, ReadOnly, shorten
+from esbench.errors import EsbenchError, InvalidEvent, NotFound, ReadOnly, shorten
 from esbench.event import RecordedEvent, Registry
+from esbench.fields import checked_name
 from esbench.log.codec import arrow_type, decode
 from esbench.log.schema import ENVELOPE, OPTIONAL, Schema
 from esbench.moments import spoken, until
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from esbench.log.log import EventLog
-    from esbench.log.view import Head, Piece
+    from esbench.log.view import Head, Look
 
 SHOWN = 10
 
@@ -106,16 +107,20 @@ class Readable(ABC):
     coordinates: Coordinates
 
     @abstractmethod
-    def _pieces(self) -> tuple[list[Piece], Schema]:
-        """Return the rows that are there now, and the columns they may have."""
+    def _look(self) -> Look:
+        """Return what is there to be read."""
 
     def _condition(self) -> pl.Expr | None:
-        """Return which of those rows belong; None for all of them."""
+        """Return which of its rows belong; None for all of them."""
         return self.coordinates.condition()
 
-    @abstractmethod
     def head(self) -> Head:
-        """Return the end of what is read: a position and its chain."""
+        """Return the end of the log: a position, and the chain up to it.
+
+        It names no event that a crash could still take back. A past has the head of
+        the log that it was taken from.
+        """
+        return self._look().head
 
     def read(self, aggregate_id: str | None = None) -> Iterator[RecordedEvent]:
         """Yield events in position order: of one aggregate, or of all.
@@ -129,21 +134,18 @@ class Readable(ABC):
         Raises:
             Corrupt: a file that this needs is damaged, missing, swapped or foreign.
         """
-        pieces, schema = self._pieces()
+        look = self._look()
         frames: Iterable[pl.DataFrame]
         if aggregate_id is None:
-            frames = chain.from_iterable([piece.ordered() for piece in pieces])
+            frames = chain.from_iterable([piece.ordered() for piece in look.pieces])
         else:
-            frames = [piece.rows(aggregate_id) for piece in pieces]
-        return self._decoded(frames, schema)
-
-    def _decoded(
-        self, frames: Iterable[pl.DataFrame], schema: Schema
-    ) -> Iterator[RecordedEvent]:
+            key = checked_name("aggregate_id", aggregate_id)
+            frames = [piece.rows(key) for piece in look.pieces]
         condition = self._condition()
-        for frame in frames:
-            kept = frame if condition is None else frame.filter(condition)
-            yield from decode(kept, schema, self.registry)
+        kept = (f if condition is None else f.filter(condition) for f in frames)
+        return chain.from_iterable(
+            decode(frame, look.schema, self.registry) for frame in kept
+        )
 
     def scan(self, type: str | None = None) -> pl.LazyFrame:
         """Return the events as a polars LazyFrame, in no promised order.
@@ -161,10 +163,10 @@ class Readable(ABC):
         """
         import polars as pl
 
-        pieces, schema = self._pieces()
-        schema = schema.grown(self.registry)
+        look = self._look()
+        schema = look.schema
         columns = _columns_of(schema, type)
-        frames = [_completed(piece.lazy(), schema) for piece in pieces]
+        frames = [_completed(piece.lazy(), schema) for piece in look.pieces]
         empty = pl.LazyFrame(schema={n: dtype(k) for n, k in schema.columns().items()})
         rows = pl.concat(frames) if frames else empty
         condition = self._condition()
@@ -177,7 +179,7 @@ class Readable(ABC):
     @property
     def schema(self) -> Schema:
         """The event types that the log knows, with those the program declares."""
-        return self._pieces()[1].grown(self.registry)
+        return self._look().schema
 
     def as_of(
         self,
@@ -215,19 +217,22 @@ class Readable(ABC):
         """Return the number of events."""
         import polars as pl
 
-        pieces, _ = self._pieces()
+        look = self._look()
         condition = self._condition()
         if condition is None:
-            return max((piece.last for piece in pieces), default=0)
+            return look.head.position
         counts = [
             piece.lazy().filter(condition).select(pl.len()).collect().item()
-            for piece in pieces
+            for piece in look.pieces
         ]
         return sum(counts)
 
     def _repr_html_(self) -> str:
         """Return the last events as a table; what they hold is text, never markup."""
-        latest = self._latest()
+        try:
+            latest = self._latest()
+        except EsbenchError:
+            return f"<p>{escape(repr(self))}</p>"
         body = "".join(map(_row_html, latest))
         more = len(self) - len(latest)
         note = f"<p>and {more} before them</p>" if more > 0 else ""
@@ -239,16 +244,9 @@ class Readable(ABC):
         )
 
     def _latest(self) -> list[RecordedEvent]:
-        import polars as pl
 
-        pieces, schema = self._pieces()
-        if not pieces:
-            return []
-        rows = pl.concat([_completed(piece.lazy(), schema) for piece in pieces])
-        condition = self._condition()
-        kept = rows if condition is None else rows.filter(condition)
-        frame = kept.top_k(SHOWN, by="position").sort("position").collect()
-        return list(decode(frame, schema, self.registry))
+        frame = self.scan().top_k(SHOWN, by="position").sort("position").collect()
+        return list(decode(frame, self.schema, self.registry))
 
 
 def _row_html(row: RecordedEvent) -> str:
@@ -318,23 +316,19 @@ class Past(Readable):
         self.zone = source.zone
         self.registry = source.registry
         self.coordinates = coordinates
-        self._held, self._schema = source._pieces()
-        self._head = source.head()
+        self._seen = source._look()
 
-    def _pieces(self) -> tuple[list[Piece], Schema]:
-        return self._held, self._schema
+    def _look(self) -> Look:
+        return self._seen
 
     def _condition(self) -> pl.Expr | None:
-        pinned = Coordinates(position=self._head.position)
+        pinned = Coordinates(position=self._seen.head.position)
         return self.coordinates.within(pinned).condition()
-
-    def head(self) -> Head:
-        """Return the end of the log that this past was taken from."""
-        return self._head
 
     def __repr__(self) -> str:
         """Say both coordinates and how much is left of the log."""
-        return f"Past({self.coordinates}: {len(self)} of {self._head.position} events)"
+        all_of_it = self._seen.head.position
+        return f"Past({self.coordinates}: {len(self)} of {all_of_it} events)"
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise ReadOnly(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -51,8 +52,10 @@ class FieldRecord(Struct, frozen=True, omit_defaults=True):
 
     def value(self) -> Any:
         """Return the default as a Python value; None where there is none."""
-        if self.default is UNSET or self.default is None or self.kind == "json":
-            return None if self.default is UNSET else self.default
+        if self.default is UNSET or self.default is None:
+            return None
+        if self.kind == "json":
+            return deepcopy(self.default)
         if self.kind == "bytes":
             return base64.b64decode(self.default)
         return kind_named(self.kind).coerce(self.default)

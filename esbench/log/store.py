@@ -35,7 +35,7 @@ class NameTaken(EsbenchError):
     """The name exists already; nothing was changed."""
 
 
-class Unsettled(EsbenchError):
+class Unsettled(StoreError):
     """The disk failed while a name was being made: it may exist, or it may not."""
 
 
@@ -125,7 +125,9 @@ class Folder:
         try:
             sync_folder(self.path / folder)
         except OSError as error:
-            raise Unsettled(f"{folder}: syncing failed ({error.strerror})") from error
+            raise Unsettled(
+                f"can't sync {self.path / folder}: {error.strerror}; check the disk"
+            ) from error
 
     def stamp(self, name: str) -> Stamp:
         """Return what changes when the file is replaced: inode, size, mtime in ns."""
@@ -141,19 +143,21 @@ class Folder:
 
         A writer's file is kept while its process lives, for an hour at least, and
         for a day where the process can't be looked up. Should one be removed too
-        early all the same, its writer starts over: the link fails.
+        early all the same, its writer's append fails cleanly. What can't be removed,
+        because somebody else owns it, stays.
         """
         gone = []
         for name in self.list("staging"):
-            if self._is_abandoned(name, time.time() if now is None else now):
-                self.delete(f"staging/{name}")
-                gone.append(name)
+            with contextlib.suppress(StoreError):
+                if self._is_abandoned(name, time.time() if now is None else now):
+                    self.delete(f"staging/{name}")
+                    gone.append(name)
         return tuple(gone)
 
     def _is_abandoned(self, name: str, now: float) -> bool:
         try:
             age = now - (self.path / "staging" / name).stat().st_mtime
-        except FileNotFoundError:
+        except OSError:
             return False
         host, _, rest = name.partition(".")
         process = rest.partition(".")[0]
@@ -166,8 +170,11 @@ class Folder:
         name = f"{_host()}.{os.getpid()}.{secrets.token_hex(8)}"
         staged = self.path / "staging" / name
         try:
-            staged.parent.mkdir(exist_ok=True)
-            _write_synced(staged, data)
+            try:
+                _write_synced(staged, data)
+            except FileNotFoundError:
+                make_folder(staged.parent)
+                _write_synced(staged, data)
         except OSError as error:
             with contextlib.suppress(OSError):
                 staged.unlink(missing_ok=True)
@@ -177,8 +184,11 @@ class Folder:
     def _link(self, staged: Path, target: Path) -> None:
         """Give the staged file its name, which must be free."""
         try:
-            target.parent.mkdir(exist_ok=True)
-            _link_or_rename(staged, target)
+            try:
+                _link_or_rename(staged, target)
+            except FileNotFoundError:
+                make_folder(target.parent)
+                _link_or_rename(staged, target)
         except FileExistsError:
             raise NameTaken(target.name) from None
         except OSError as error:
@@ -233,6 +243,15 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, and let their names survive a crash."""
+    if not path.is_dir():
+        make_folder(path.parent)
+        path.mkdir(exist_ok=True)
+        if os.name != "nt":
+            sync_folder(path.parent)
+
+
 def _link_or_rename(staged: Path, target: Path) -> None:
     try:
         os.link(staged, target)
@@ -265,5 +284,7 @@ def refused(verb: str, name: str, error: OSError) -> StoreError:
         errno.EACCES: "no permission: ask the folder's owner, or copy the log",
         errno.EPERM: "no permission: ask the folder's owner, or copy the log",
         errno.EFBIG: "the file would pass the size limit of this process",
+        errno.ENOTDIR: "a file stands where the folder should be: name another",
     }.get(error.errno or 0, "check the disk, then try again")
-    return StoreError(f"can't {verb} {name}: {error.strerror}; nothing changed; {hint}")
+    what = f"can't {verb} {name or 'the folder'}: {error.strerror}"
+    return StoreError(f"{what}; nothing changed; {hint}")

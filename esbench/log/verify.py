@@ -20,7 +20,6 @@ from esbench.log.file import (
     commit_name,
     is_commit_name,
     opened,
-    peeked,
     rows_in,
 )
 from esbench.log.schema import Schema
@@ -65,19 +64,20 @@ class Verification(Struct, frozen=True, kw_only=True):
 
 
 def newest_schema(store: Store, log_id: str) -> Schema:
-    """Return the event types that the newest commit knew, from its footer alone.
+    """Return the event types that the newest commit knew.
 
     Raises:
-        Corrupt: that file can't be read, or belongs to another log.
+        Corrupt: that file is damaged, has vanished, or belongs to another log.
     """
     names = [name for name in store.list("events") if is_commit_name(name)]
     if not names:
         return Schema()
     name = f"events/{names[-1]}"
-    header = peeked(name, store.url(name))
-    if header.log_id != log_id:
-        raise Corrupt(name, "it belongs to another log")
-    return header.schema
+    try:
+        data = store.read(name)
+    except FileNotFoundError:
+        raise Corrupt(name, "it has vanished") from None
+    return opened(name, data, log_id)[0].schema
 
 
 def verification(store: Store, kept: Head | None) -> Verification:

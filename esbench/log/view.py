@@ -2,7 +2,8 @@
 
 What lives here: catching up with the files, and the rows of what was found.
 The guarantee: a view is a gapless prefix of the log whose every file was verified
-when it was first read; it only grows.
+when it was first read; it only grows. What it shows outside (``look``) survives a
+crash, whoever wrote it.
 What it may not know: how commits are decided and written, pasts, projections.
 
 How a view catches up. The first time it lists ``events/`` and opens every commit in
@@ -26,6 +27,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from msgspec import Struct
 
 from esbench.errors import Corrupt, NotALog
+from esbench.event import Registry
+from esbench.log.chain import genesis
 from esbench.log.file import (
     SMALL,
     Header,
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
 
 LOOKS = 6
 PAUSE = 0.02
+BLOCK = 8_192
 
 
 class Head(Struct, frozen=True):
@@ -79,12 +83,15 @@ class Piece(Protocol):
     def rows(self, aggregate_id: str) -> pl.DataFrame:
         """Return the rows of one aggregate, in position order."""
 
+    def after(self, position: int) -> pl.LazyFrame:
+        """Return the rows behind ``position``, in no promised order."""
+
     def ordered(self) -> Iterator[pl.DataFrame]:
         """Yield the rows in position order, a bounded number at a time."""
 
 
 class Run:
-    """Small commits, one after another, joined in memory."""
+    """Small commits, one after another, joined in memory; full at ``BLOCK`` rows."""
 
     def __init__(self) -> None:
         self._waiting: list[pa.Table] = []
@@ -92,12 +99,19 @@ class Run:
         self._places: dict[str, list[int]] = defaultdict(list)
         self._placed = 0
         self._lock = RLock()
+        self._count = 0
         self.last = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the next commit should start a run of its own."""
+        return self._count >= BLOCK
 
     def add(self, table: pa.Table, last: int) -> None:
         """Take the rows of one more commit, whose last position is ``last``."""
         with self._lock:
             self._waiting.append(table)
+            self._count += len(table)
             self.last = last
 
     def frame(self) -> pl.DataFrame:
@@ -128,6 +142,12 @@ class Run:
     def lazy(self) -> pl.LazyFrame:
         """Return all rows."""
         return self.frame().lazy()
+
+    def after(self, position: int) -> pl.LazyFrame:
+        """Return the rows behind ``position``."""
+        frame = self.frame()
+        behind = frame.item(-1, "position") - position
+        return frame.tail(behind).lazy() if behind < frame.height else frame.lazy()
 
     def rows(self, aggregate_id: str) -> pl.DataFrame:
         """Return the rows of one aggregate, in position order."""
@@ -169,6 +189,12 @@ class Large:
 
         return pl.scan_parquet(self._checked(), glob=False)
 
+    def after(self, position: int) -> pl.LazyFrame:
+        """Return the rows behind ``position``."""
+        import polars as pl
+
+        return self.lazy().filter(pl.col("position") > position)
+
     def rows(self, aggregate_id: str) -> pl.DataFrame:
         """Return the rows of one aggregate, in position order."""
         import polars as pl
@@ -199,24 +225,40 @@ class Found(Struct, frozen=True):
     header: Header
 
 
+class Look(Struct, frozen=True):
+    """What one look at a log gave; it stays true whatever is appended later.
+
+    Attributes:
+        pieces: the rows; the last piece may grow behind ``head``.
+        schema: the event types that the log knows and that the program declares.
+        head: the end of the log.
+    """
+
+    pieces: tuple[Piece, ...]
+    schema: Schema
+    head: Head
+
+
 class View:
     """A gapless, verified prefix of a log, which grows by ``catch_up``.
 
     Args:
         store: where the files are.
         log_id: the log that they must belong to.
-        start: the head of the empty log.
+        registry: the event types that the program declares.
     """
 
-    def __init__(self, store: Store, log_id: str, start: Head) -> None:
-        self.head = start
+    def __init__(self, store: Store, log_id: str, registry: Registry) -> None:
+        self.head = Head(0, genesis(log_id))
         self.commits: list[Found] = []
         self.pieces: list[Piece] = []
-        self.schema = Schema()
         self.recorded = -(2**62)
         self.imported = False
         self._store = store
         self._log_id = log_id
+        self._registry = registry
+        self._written = Schema()
+        self._schema: Schema | None = None
         self._listed = False
         self._unsynced = False
         self._versions: dict[str, int] = {}
@@ -227,6 +269,23 @@ class View:
     def is_cold(self) -> bool:
         """Whether the files were never listed."""
         return not self._listed
+
+    @property
+    def schema(self) -> Schema:
+        """The event types that the log knows, with those the program declares.
+
+        Raises:
+            DefinitionConflict: a newer program has written what this one can't read.
+        """
+        if self._schema is None:
+            self._schema = self._written.grown(self._registry)
+        return self._schema
+
+    def look(self) -> Look:
+        """Return all that is there now, once no crash can take it back."""
+        self.catch_up()
+        self.settle()
+        return Look(tuple(self.pieces), self.schema, self.head)
 
     def catch_up(self) -> bool:
         """Take in every commit that is there now; tell whether any was new.
@@ -255,6 +314,8 @@ class View:
                 return
             time.sleep(PAUSE * look)
         missing = self.head.position + 1
+        if missing in firsts:
+            raise Corrupt(commit_name(missing), "it is listed, and can't be opened")
         beyond = next(first for first in firsts if first > missing)
         raise Corrupt(
             commit_name(missing),
@@ -303,16 +364,22 @@ class View:
         if isinstance(rows, Large):
             self.pieces.append(rows)
         else:
-            if not self.pieces or not isinstance(self.pieces[-1], Run):
-                self.pieces.append(Run())
-            run = self.pieces[-1]
-            assert isinstance(run, Run)
-            run.add(rows, header.last)
+            self._run().add(rows, header.last)
         self.commits.append(Found(name, header))
         self.head = Head(header.last, header.chain)
-        self.schema = self.schema.joined(header.schema)
+        joined = self._written.joined(header.schema)
+        if joined != self._written:
+            self._written, self._schema = joined, None
         self.recorded = header.recorded[1]
         self.imported = header.clock == "imported"
+
+    def _run(self) -> Run:
+        """Return the run that takes the next small commit."""
+        last = self.pieces[-1] if self.pieces else None
+        if not isinstance(last, Run) or last.is_full:
+            last = Run()
+            self.pieces.append(last)
+        return last
 
     def add_own(self, name: str, header: Header, table: pa.Table) -> None:
         """Take in a commit that this process has just written and synced."""
@@ -344,15 +411,11 @@ class View:
         """Return the last version of every aggregate."""
         import polars as pl
 
-        if self._counted < self.head.position:
-            new = pl.col("position") > self._counted
-            last = pl.col("version").max()
-            for piece in self.pieces:
-                if piece.last <= self._counted:
-                    continue
-                frame = piece.lazy().filter(new).group_by("aggregate_id").agg(last)
-                self._versions.update(frame.collect().iter_rows())
-            self._counted = self.head.position
+        last = pl.col("version").max()
+        for piece in self.behind(self._counted):
+            frame = piece.after(self._counted).group_by("aggregate_id").agg(last)
+            self._versions.update(frame.collect().iter_rows())
+        self._counted = self.head.position
         return self._versions
 
     def note_versions(self, versions: dict[str, int]) -> None:
@@ -362,16 +425,27 @@ class View:
 
     def ids_of(self, aggregate_id: str) -> dict[str, int]:
         """Return the position of each event id that was given for an aggregate."""
-        version = self.version_of(aggregate_id)
+        if "event_id" not in self.schema.optional:
+            return {}
         seen, ids = self._ids.get(aggregate_id, (0, {}))
-        if seen < version and "event_id" in self.schema.optional:
-            for frame in self.rows(aggregate_id):
-                if "event_id" in frame.columns:
-                    given = frame.select("event_id", "position").drop_nulls()
-                    ids = ids | dict(given.iter_rows())
-            self._ids[aggregate_id] = (version, ids)
+        for piece in self.behind(seen):
+            frame = piece.rows(aggregate_id)
+            if "event_id" in frame.columns:
+                given = frame.select("event_id", "position").drop_nulls()
+                ids.update(given.iter_rows())
+        self._ids[aggregate_id] = (self.head.position, ids)
         return ids
 
-    def rows(self, aggregate_id: str) -> list[pl.DataFrame]:
-        """Return the rows of one aggregate, a frame a piece, in position order."""
-        return [piece.rows(aggregate_id) for piece in self.pieces]
+    def behind(self, position: int) -> list[Piece]:
+        """Return the pieces that hold something behind ``position``."""
+        return [piece for piece in self.pieces if piece.last > position]
+
+    def between(self, first: int, last: int) -> pl.DataFrame:
+        """Return the rows of the positions ``first`` to ``last``, in order."""
+        import polars as pl
+
+        wanted = pl.col("position") <= last
+        rows = [
+            piece.after(first - 1).filter(wanted) for piece in self.behind(first - 1)
+        ]
+        return pl.concat(rows, how="diagonal").sort("position").collect()
