@@ -60,7 +60,7 @@ def png(figure: Figure) -> bytes:
     out, small = BytesIO(), BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure.savefig(out, format="png", metadata={"Software": None})
+        figure.savefig(out, format="png")
     Image.open(out).convert("RGB").quantize(64, Image.Quantize.MAXCOVERAGE).save(
         small, "png", optimize=True
     )

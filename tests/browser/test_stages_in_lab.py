@@ -8,7 +8,7 @@ CELLS = [
     "from esbench import widgets as es_widgets",
     "stage = es_widgets.hydration()\nstage",
     "machine = es_widgets.small_time_machine()\nmachine",
-    "stage, machine",
+    "said = repr(stage), repr(machine)\nstage.what_if = ''\nsaid",
 ]
 HYDRATION = "Hydration stage"
 MACHINE = "Small time machine"
@@ -54,7 +54,7 @@ def test_a_fresh_untrusted_clone_shows_picture_and_sentence(lab, page, artefact)
 
 
 def test_a_stage_lives_by_keyboard_mouse_and_kernel(lab, page, artefact):
-    """Run all, step, predict, drag, undo, in both themes; Python sees the state."""
+    """Run all, step, predict, drag, undo, in both themes; Python reads and sets it."""
     lab.write("live.ipynb", CELLS)
     lab.open_notebook(page, "live.ipynb")
     lab.set_theme(page, "light")
@@ -70,7 +70,7 @@ def test_a_stage_lives_by_keyboard_mouse_and_kernel(lab, page, artefact):
     assert finding(root) == "After event 1 of 3 the balance is 500.00."
     page.wait_for_timeout(600)
     assert root.screenshot() != before
-    for key in "123rR":
+    for key in "123rRmxb":
         page.keyboard.press(key)
     assert page.locator(".jp-Notebook .jp-CodeCell").count() == len(CELLS)
     assert page.locator(".jp-Notebook .jp-MarkdownCell, .jp-RawCell").count() == 0
@@ -96,6 +96,7 @@ def test_a_stage_lives_by_keyboard_mouse_and_kernel(lab, page, artefact):
     shown = page.locator(".jp-CodeCell").last.locator(".jp-OutputArea-output")
     shown.get_by_text(said).wait_for()
     shown.get_by_text("says 500.00").wait_for()
+    assert finding(root) == "After event 3 of 3 the balance is 550.00: 700.00 − 150.00."
 
 
 def drag_to(page, root, part):
