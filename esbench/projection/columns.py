@@ -93,7 +93,17 @@ def named(
         )
     types = sorted(frozenset().union(*(reducer.types for reducer in reducers)))
     frame = _whole(frame.filter(nw.col("type").is_in(types)), reducers)
-    return frame.with_columns(_day(key, zone).alias(key.name)) if key.time else frame
+    return _by_day(frame, key, zone) if key.time else frame
+
+
+def _by_day(frame: nw.LazyFrame[Any], key: Key, zone: str) -> nw.LazyFrame[Any]:
+    try:
+        return frame.with_columns(_day(key, zone).alias(key.name))
+    except NotImplementedError:
+        raise InvalidFrame(
+            "DuckDB counts days in the zone of its connection, which is another one: "
+            f"run SET TimeZone = '{zone}' there first"
+        ) from None
 
 
 def _day(key: Key, zone: str) -> nw.Expr:
@@ -102,21 +112,35 @@ def _day(key: Key, zone: str) -> nw.Expr:
 
     local = nw.col(key.time).dt.convert_time_zone(zone)
     day = local.dt.replace_time_zone(None).dt.date()
-    return day.dt.truncate("1mo") if key.name == "month" else day
+    return day.dt.truncate("1mo").cast(nw.Date) if key.name == "month" else day
 
 
 def _whole(frame: nw.LazyFrame[Any], reducers: Iterable[Reducer]) -> nw.LazyFrame[Any]:
     """Add the columns of fields that no event in the frame has ever had."""
-    import narwhals as nw
-
     known = set(frame.collect_schema().names())
     absent = {
-        source.field: nw.lit(None).cast(dtype(reducer.kind))
+        source.field: _nothing(reducer.kind)
         for reducer in reducers
         for source in reducer.sources
         if source.field and source.field not in known
     }
     return frame.with_columns(**absent) if absent else frame
+
+
+def _nothing(kind: str) -> nw.Expr:
+    """A null of a kind; DuckDB has no zone but its connection's to cast a time to."""
+    import narwhals as nw
+
+    if kind == "time":
+        return nw.when(nw.col("position").is_null()).then(nw.col("occurred_at"))
+    return nw.lit(None).cast(dtype(kind))
+
+
+def _constant(value: Any, kind: str) -> nw.Expr:
+    """A constant of a kind; a time brings its zone with it."""
+    import narwhals as nw
+
+    return nw.lit(value) if kind == "time" else nw.lit(value).cast(dtype(kind))
 
 
 # --- adding up -------------------------------------------------------------------
@@ -181,10 +205,10 @@ def _value(source: Source, reducer: Reducer) -> nw.Expr:
     import narwhals as nw
 
     if source.field is None:
-        return nw.lit(source.value).cast(dtype(reducer.kind))
+        return _constant(source.value, reducer.kind)
     value = nw.col(source.field)
     if not (source.nullable or source.value is None):
-        value = value.fill_null(nw.lit(source.value).cast(dtype(reducer.kind)))
+        value = value.fill_null(_constant(source.value, reducer.kind))
     if reducer.how == "total" and reducer.kind == "int":
         value = value.cast(nw.Decimal(38, 0))
     if reducer.how in {"largest", "smallest"} and reducer.kind == "float":

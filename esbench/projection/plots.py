@@ -174,6 +174,7 @@ def _mark_late(axes: Axes, late: pl.DataFrame, days: Sequence[Any]) -> None:
             ha="center",
             fontsize=9,
             color="#7A4F00",
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1},
         )
 
 
