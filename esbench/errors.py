@@ -12,6 +12,7 @@ What it may not know: any other module.
     ├── MendTheCall              the arguments are at fault
     │   ├── InvalidEvent         a value that its field can't hold
     │   ├── InvalidFrame         rows that can't become events
+    │   ├── UnclearExtract       an extract that can be read in more than one way
     │   ├── DuplicateEvent       a known event id with other content
     │   ├── NotFound             no such aggregate, or not yet in that past
     │   ├── Refused              a command that the rules forbid
@@ -99,6 +100,10 @@ class InvalidFrame(MendTheCall, ValueError):
         self.rows = rows
         listed = "".join(f"\n  row {number}: {reason}" for number, reason in rows)
         super().__init__(message + listed)
+
+
+class UnclearExtract(MendTheCall, ValueError):
+    """An extract that can be read in no way, or in more than one: say which."""
 
 
 class DuplicateEvent(MendTheCall):

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from esbench.cli import demo, keeping, reading, writing
+from esbench.cli import demo, importing, keeping, reading, writing
 
 app = typer.Typer(
     name="esbench",
@@ -60,6 +60,7 @@ for command in (
     demo.demo,
     writing.init,
     writing.append,
+    importing.import_,
     reading.table,
     reading.hydrate,
     reading.steps,
@@ -70,4 +71,4 @@ for command in (
     keeping.head,
     keeping.export,
 ):
-    app.command()(command)
+    app.command(command.__name__.rstrip("_"))(command)

@@ -16,7 +16,7 @@ from typing import Any
 
 import typer
 
-from esbench.errors import EsbenchError, InvalidEvent, shorten
+from esbench.errors import EsbenchError, InvalidEvent, UnclearExtract, shorten
 
 WORKED, FAILED, MISUSED, STOPPED, NOT_READ = 0, 1, 2, 130, 141
 
@@ -115,7 +115,7 @@ def code_of(error: BaseException) -> int:
     """Return the exit code: 2 if the call is at fault, 1 if the work failed."""
     if isinstance(error, typer.TyperException):
         return error.exit_code
-    return MISUSED if isinstance(error, InvalidEvent) else FAILED
+    return MISUSED if isinstance(error, InvalidEvent | UnclearExtract) else FAILED
 
 
 def _complain(text: str, code: int) -> int:

@@ -197,6 +197,21 @@ def out(text: str = "") -> None:
     sys.stdout.write(f"{text}\n")
 
 
+def hanging(front: str, text: str) -> None:
+    """Print a line; on a terminal what does not fit stands under its own beginning."""
+    if not is_terminal():
+        sys.stdout.write(f"{front}{text}\n")
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    block = Table.grid()
+    block.add_column(width=len(front), no_wrap=True)
+    block.add_column(overflow="fold")
+    block.add_row(Text(front), Text(text))
+    terminal().print(block)
+
+
 def quiet(text: str) -> None:
     """Print a line that says where the answer stands, dimmed on a terminal."""
     if is_terminal():
