@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from esbench.cli import demo, importing, keeping, reading, writing
+from esbench.cli import demo, importing, keeping, lab, making, reading, writing
 
 app = typer.Typer(
     name="esbench",
@@ -70,5 +70,9 @@ for command in (
     keeping.verify,
     keeping.head,
     keeping.export,
+    lab.lab,
 ):
     app.command(command.__name__.rstrip("_"))(command)
+
+for hidden in (making.data, making.site):
+    app.command(hidden.__name__, hidden=True)(hidden)
