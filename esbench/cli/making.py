@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from esbench.cli import tables
-from esbench.cli.run import Failed, Misuse
+from esbench.cli.run import Failed
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -77,13 +77,14 @@ def site(
     Example:
       esbench site
     """
-    import importlib
+    from esbench.widgets.site import make_site
+
+    def tell(lesson: str) -> None:
+        tables.err(f"running {lesson}")
 
     try:
-        pages = importlib.import_module("esbench.widgets.site")
-    except ModuleNotFoundError as error:
-        if error.name != "esbench.widgets.site":
-            raise
-        raise Misuse("this version makes no pages yet: read notebooks/") from None
-    for page in pages.make(root() / "notebooks", into or root() / "site"):
+        pages = make_site(root() / "notebooks", into or root() / "site", tell=tell)
+    except RuntimeError as error:
+        raise Failed(str(error)) from error
+    for page in pages:
         tables.out(str(page))
