@@ -162,7 +162,6 @@ class EventLog(Readable):
         clock: Callable[[], datetime],
         ids: Callable[[], str],
     ) -> None:
-        self.log = self
         self.registry = Registry(events)
         self._store = store
         self._label = label
@@ -388,7 +387,7 @@ class EventLog(Readable):
             warnings.warn(
                 f"the clock is {behind} behind the log's last event; events are "
                 "recorded at that event's time until it has caught up: set the clock",
-                stacklevel=6,
+                stacklevel=5,
             )
         return from_micros(last)
 
@@ -399,6 +398,11 @@ class EventLog(Readable):
         self._is_tidy = True
 
     # --- reading -----------------------------------------------------------------
+
+    @property
+    def log(self) -> EventLog:
+        """The log itself."""
+        return self
 
     def now(self) -> datetime:
         """Return what the log's clock shows, in UTC."""

@@ -95,16 +95,19 @@ class Readable(ABC):
     """What can be asked of a log and of each of its pasts.
 
     Attributes:
-        log: the log itself; on a past, the log under it.
         zone: where days begin and end.
         registry: the event types that the program declares.
         coordinates: where in both times the answers stand.
     """
 
-    log: EventLog
     zone: str
     registry: Registry
     coordinates: Coordinates
+
+    @property
+    @abstractmethod
+    def log(self) -> EventLog:
+        """The log itself; on a past, the log under it."""
 
     @abstractmethod
     def _look(self) -> Look:
@@ -312,11 +315,16 @@ class Past(Readable):
     """
 
     def __init__(self, source: Readable, coordinates: Coordinates) -> None:
-        self.log = source.log
+        self._log = source.log
         self.zone = source.zone
         self.registry = source.registry
         self.coordinates = coordinates
         self._seen = source._look()
+
+    @property
+    def log(self) -> EventLog:
+        """The log under this past."""
+        return self._log
 
     def _look(self) -> Look:
         return self._seen
