@@ -294,11 +294,11 @@ def _bars(axes: Axes, frame: pl.DataFrame, sheet: Sheet, field: Column) -> str:
     labels = [_label(str(key)) for key in rows.get_column(sheet.key).to_list()]
     axes.set_yticks(places, labels, parse_math=False)
     axes.margins(x=0.15)
-    count = f"{frame.height:,}"
-    count = (
-        f"{count} keys" if frame.height <= BARS else f"the {BARS} largest of {count}"
-    )
-    return f"{name.replace('_', ' ')} of {count}"
+    axes.set_ylim(-0.6, max(3, len(labels)) - 0.4)
+    whom = "1 key" if frame.height == 1 else f"{frame.height:,} keys"
+    if frame.height > BARS:
+        whom = f"the {BARS} largest of {whom}"
+    return f"{name.replace('_', ' ')} of {whom}"
 
 
 def _figure(value: Any) -> str:
