@@ -1,0 +1,76 @@
+"""What the README says is true: its code runs, its values and its files are there."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import esbench as es
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+
+
+def told_values(block: str) -> list[tuple[str, str]]:
+    """Return the expressions whose value a comment behind them tells."""
+    return [
+        (code.strip(), value.strip())
+        for line in block.splitlines()
+        if (match := re.fullmatch(r"(\S.*?)\s+# ((?:Decimal|Product)\(.*)", line))
+        for code, value in [match.groups()]
+    ]
+
+
+def run(folder: Path, monkeypatch: pytest.MonkeyPatch, blocks: list[str]) -> dict:
+    """Run blocks one after another in a fresh folder, and return their names."""
+    monkeypatch.chdir(folder)
+    names: dict = {"__name__": "readme"}
+    for block in blocks:
+        exec(compile(block, "README.md", "exec", dont_inherit=True), names)
+    return names
+
+
+def test_the_code_runs_and_gives_the_values_it_tells(tmp_path, monkeypatch):
+    """Each block of the README runs after those before it, with the values told."""
+    names = run(tmp_path, monkeypatch, BLOCKS)
+    told = [pair for block in BLOCKS for pair in told_values(block)]
+    assert len(told) == 2
+    for code, value in told:
+        assert repr(eval(code, names)) == value, code
+
+
+def test_the_first_block_writes_a_log_that_opens_again(tmp_path, monkeypatch):
+    """The folder named in the README is a sound log afterwards."""
+    run(tmp_path, monkeypatch, BLOCKS[:1])
+    log = es.EventLog.existing(tmp_path / "my-bank")
+    assert (len(log), log.verify().ok) == (2, True)
+
+
+@pytest.mark.parametrize("call", re.findall(r"`log\.as_of\(.*?\)`", README))
+def test_each_past_of_the_table_can_be_asked(call, tmp_path, monkeypatch):
+    """Each call in the table of pasts gives a past."""
+    names = run(tmp_path, monkeypatch, BLOCKS[:1])
+    tree = ast.parse(call.strip("`"), mode="eval")
+    assert isinstance(eval(compile(tree, "README.md", "eval"), names), es.Past)
+
+
+def test_every_file_that_is_named_is_there():
+    """Pictures, links and files of the project that the README names exist."""
+    named = re.findall(r"\]\(([^)#]+)\)", README)
+    named += re.findall(r"`((?:esbench|data|notebooks)/[\w./]+\.\w+)`", README)
+    missing = [name for name in named if not (ROOT / name).exists()]
+    assert missing == []
+
+
+def test_every_link_into_the_page_has_its_heading():
+    """A link to a heading of the README finds it."""
+    headings = {
+        re.sub(r"[^\w\s-]", "", line.lstrip("# ").lower()).replace(" ", "-")
+        for line in README.splitlines()
+        if line.startswith("#")
+    }
+    assert set(re.findall(r"\]\(#([^)]+)\)", README)) <= headings
