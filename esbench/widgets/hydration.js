@@ -60,6 +60,13 @@ const HYDRATION_CSS = `
 .es-full .es-state { line-height: 1.1; padding: 0 .5em; border-width: 5px; } .es-full .es-state .es-big { font-size: 1.5em; line-height: 1.1; } .es-full .es-state .es-big.es-long { font-size: 1.2em; }
 .es-full .es-caption { line-height: 1.1; }
 .es-full .es-stairs-room { flex: 1 1 7em; min-height: 7em; overflow: hidden; }
+[data-tight="true"] .es-picture { display: grid; grid-template-columns: 29em minmax(0, 1fr); gap: .3em 1em; align-content: start; }
+[data-tight="true"] .es-tape, [data-tight="true"] .es-machine .es-ask { grid-column: 1 / -1; }
+[data-tight="true"] .es-machine { display: contents; } [data-tight="true"] .es-arms { display: none; }
+[data-tight="true"] .es-stairs-room { grid-row: 2; grid-column: 2; min-height: 6.6em; height: 6.6em; }
+[data-tight="true"] .es-machine .es-ask { flex-wrap: wrap; gap: .2em 1em; order: 0; }
+.es-stage[data-tight="true"] .es-tape .es-card { height: 3em; } [data-tight="true"] .es-tape .es-card span + span { display: none; }
+[data-tight="true"] .es-ifs:empty { display: none; }
 .es-stairs { display: block; width: 100%; cursor: pointer; touch-action: none; }
 [data-size="middle"] .es-flow { grid-template-columns: minmax(0, 1fr) 1.1em minmax(0, 1.62fr) 1.3em minmax(0, 1fr); }
 [data-size="middle"] .es-machine { grid-template-columns: minmax(0, 1.48fr) minmax(20em, 1fr); } [data-size="middle"] .es-case { display: none; }
@@ -137,7 +144,7 @@ function hydrationSpec(model) {
       const room = make("div", { class: "es-stairs-room" });
       frame.picture.replaceChildren(drawTape(view), drawMachine(view), room);
       const tall = frame.full() ? room.clientHeight : 11 * frame.em;
-      room.append(drawStairs(view, tall));
+      room.append(drawStairs(view, room.clientWidth || frame.width, tall));
     },
   };
 }
@@ -156,7 +163,7 @@ const cardClass = (mark) => `es-card ${mark ? `es-${mark}` : ""}`;
 
 function drawTape({ frame, now, at, asking, done, held, whatIf }) {
   const total = now.cards.length;
-  const cards = (less) => clamp(Math.floor((frame.width / frame.em + 0.8 - less) / 14.9), 1, 6);
+  const cards = (less) => clamp(Math.floor((frame.width / frame.em + 0.8 - less) / (frame.root.dataset.tight === "true" ? 13.9 : 14.9)), 1, 6);
   const cut = total > cards(0);
   const shown = cut ? cards(10) : total;
   const current = asking ? at : at - 1; // index of the card under the playhead
@@ -223,8 +230,8 @@ function slotsOf(now, whatIf) {
   });
 }
 
-function drawStairs({ frame, now, at, asking, done, held }, tall) {
-  const { em, width } = frame;
+function drawStairs({ frame, now, at, asking, done, held }, width, tall) {
+  const { em } = frame;
   const total = now.cards.length;
   const whatIf = done && !asking ? now.what_ifs[held] : null;
   const dashed = whatIf ? slotsOf(now, whatIf) : [];
@@ -235,7 +242,8 @@ function drawStairs({ frame, now, at, asking, done, held }, tall) {
   const [low, high] = [ticks[0], ticks[ticks.length - 1]];
   const names = ticks.map((tick) => (now.levels.length ? now.levels[tick] : String(Number(tick.toFixed(2)))));
   const left = (Math.max(...names.map((name) => name.length), 3) * 0.6 + 1.2) * em;
-  const right = width - (whatIf ? 8.2 : 1) * em;
+  const cramped = width < 24 * em;
+  const right = width - (!whatIf ? 1 : cramped ? 2.4 : 8.2) * em;
   const wide = (right - left) / total;
   const x = (slot) => left + slot * wide + Math.min(wide * 0.12, 1.4 * em);
   const y = (value) => bottom - ((value - low) / (high - low || 1)) * (bottom - top);
@@ -276,7 +284,7 @@ function drawStairs({ frame, now, at, asking, done, held }, tall) {
   if (wide > 6 * em && !now.levels.length) for (let slot = 0; slot < known; slot += 1) label(slot);
   else if (at > 0 && !now.levels.length) label(at - 1);
   if (asking) add("text", { x: x(at) + wide * 0.4, y: (top + bottom) / 2 + 0.6 * em, "font-size": `${2 * em}px`, "font-weight": 700, class: "es-dim" }, "?");
-  if (whatIf) drawWhatIf({ add, now, whatIf, dashed, x, y, em, wide, right, thick, total, low });
+  if (whatIf) drawWhatIf({ add, now, whatIf, dashed, x, y, em, wide, right, thick, total, low, cramped });
   const head = asking ? at : at - 1;
   if (head >= 0) {
     add("path", { d: `M${x(head)} ${1.7 * em}V${bottom}`, stroke: "var(--es-soft)", "stroke-width": 1.5, "stroke-dasharray": "2 4" });
@@ -286,7 +294,7 @@ function drawStairs({ frame, now, at, asking, done, held }, tall) {
   return picture;
 }
 
-function drawWhatIf({ add, now, whatIf, dashed, x, y, em, wide, right, thick, total, low }) {
+function drawWhatIf({ add, now, whatIf, dashed, x, y, em, wide, right, thick, total, low, cramped }) {
   const slots = dashed.length;
   const first = Math.min(whatIf.from, slots - 1);
   const joins = whatIf.shift === 0 ? whatIf.from + whatIf.slots.length : slots; // from here on it is the real one
@@ -314,7 +322,7 @@ function drawWhatIf({ add, now, whatIf, dashed, x, y, em, wide, right, thick, to
   if (whatIf.same) add("circle", { cx: middle[0], cy: middle[1], r: side * 1.15, fill: colour });
   else add("rect", { x: middle[0] - side * 1.1, y: middle[1] - side * 1.1, width: side * 2.2, height: side * 2.2, rx: 3, fill: colour });
   add("text", { x: middle[0], y: middle[1] + 0.36 * em, "text-anchor": "middle", "font-weight": 700, style: "fill:#fff" }, whatIf.same ? "✓" : "✕");
-  add("text", { x: middle[0] + 1 * em, y: middle[1] + 0.35 * em, "font-weight": 700 }, whatIf.end);
+  if (!cramped) add("text", { x: middle[0] + 1 * em, y: middle[1] + 0.35 * em, "font-weight": 700 }, whatIf.end);
   if (wide > 7 * em && !now.levels.length) {
     for (const [at, value, text] of marks) add("text", { class: "es-label", x: at + 0.5 * em, y: y(value) + 1.25 * em, "font-style": "italic" }, text);
   }

@@ -15,8 +15,9 @@ const DAYS_CSS = `
 .es-stage .es-days-ask { min-height: 4em; justify-content: center; }
 .es-days { display: block; width: 100%; touch-action: none; cursor: ew-resize; }
 .es-full .es-days-room { flex: 1 1 10em; min-height: 10em; overflow: hidden; }
-.es-full .es-box { min-height: 5em; padding: .2em .6em; } .es-full .es-days-ask { min-height: 2.4em; }
-[data-size="narrow"] .es-asked { grid-template-columns: 1fr 1fr; } [data-size="narrow"] .es-box.es-day { grid-column: 1 / -1; min-height: 0; padding: 0; }
+.es-full .es-box { min-height: 5em; padding: .2em .6em; } .es-stage.es-full .es-days-ask { min-height: 2.2em; flex-direction: row; align-items: center; justify-content: flex-start; flex-wrap: wrap; gap: .2em 1em; }
+.es-stage[data-tight="true"] .es-days-room { min-height: 8em; } [data-tight="true"] .es-who { display: none; } [data-tight="true"] .es-asked { grid-template-columns: .66fr 1fr 1.2fr; gap: .5em; } [data-tight="true"] .es-box b { font-size: 1.5em; } [data-tight="true"] .es-box { min-height: 3.6em; padding: .1em .5em; }
+[data-size="narrow"]:not([data-tight="true"]) .es-asked { grid-template-columns: 1fr 1fr; } [data-size="narrow"]:not([data-tight="true"]) .es-box.es-day { grid-column: 1 / -1; min-height: 0; padding: 0; }
 `;
 
 function daysSpec(model) {
@@ -36,7 +37,7 @@ function daysSpec(model) {
     question() {
       if (!get("asking") && !chosen()) return null;
       const answers = [...lettersOf(model)[0][0]].map((place, slot) => [LETTERS[slot], ...table().answers[Number(place)]]);
-      return { id: question(), answers, chosen: chosen(), hint: "Choose an answer: the line and the handle are yours then." };
+      return { id: question(), answers, chosen: chosen(), hint: "Choose an answer: then the handle is yours." };
     },
     hint: () => "Drag the handle, click on a day, or press ← and →.",
     answered: () => ({ at: table().asked, asking: false }),
@@ -62,8 +63,8 @@ function drawAnswers({ now, at, asking }) {
   const said = (value, right) => make("b", null, asking ? "?" : value === null ? "nothing" : value, asking ? null : sign(right));
   return make("div", { class: "es-asked" },
     make("div", { class: "es-box es-day" }, make("small", null, "about the end of"), make("b", null, now.days[at])),
-    make("div", { class: "es-box es-log" }, make("small", null, "the log: ", make("code", null, `as_of("${now.iso[at]}")`)), said(known, true)),
-    make("div", { class: "es-box es-filter" }, make("small", null, "the filter: ", make("code", null, `timestamp <= "${now.iso[at]}"`)), said(filtered, same)));
+    make("div", { class: "es-box es-log" }, make("small", null, make("span", { class: "es-who" }, "the log: "), make("code", null, `as_of("${now.iso[at]}")`)), said(known, true)),
+    make("div", { class: "es-box es-filter" }, make("small", null, make("span", { class: "es-who" }, "the filter: "), make("code", null, `timestamp <= "${now.iso[at]}"`)), said(filtered, same)));
 }
 
 function drawDays({ frame, now, at, asking }, tall) {

@@ -93,6 +93,11 @@ const CSS = `
 .es-stage svg text { font-family: inherit; fill: var(--es-ink); font-variant-numeric: tabular-nums; }
 .es-stage svg text.es-label { paint-order: stroke; stroke: var(--es-paper); stroke-width: .3em; stroke-linejoin: round; }
 .es-stage svg text.es-dim { fill: var(--es-soft); }
+.es-stage[data-tight="true"] { gap: .3em; padding: .3em .8em; }
+[data-tight="true"] .es-controls kbd, [data-tight="true"] .es-controls .es-place { display: none; }
+.es-stage[data-tight="true"] .es-head button, .es-stage[data-tight="true"] .es-controls button, .es-stage[data-tight="true"] select { min-height: 1.8em; padding-top: .1em; padding-bottom: .1em; }
+[data-tight="true"] .es-finding { font-size: 1em; }
+.es-stage[data-tight="true"] .es-python code { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; } [data-tight="true"] .es-foot { gap: .15em; padding: 0; bottom: -.3em; }
 .es-broken { border-left: .4em solid var(--es-red); padding-left: .6em; }
 @media (prefers-reduced-motion: reduce) { .es-stage *, .es-stage *::before { animation: none !important; transition: none !important; } }
 `;
@@ -322,6 +327,7 @@ function openStage({ model, el, spec }) {
     const style = getComputedStyle(root);
     frame.width = Math.max(root.clientWidth - parseFloat(style.paddingLeft || 0) - parseFloat(style.paddingRight || 0), 20 * frame.em);
     const room = frame.width / frame.em;
+    root.dataset.tight = String(frame.full() && window.innerHeight / frame.em < 33); // a small projector
     root.dataset.size = room < 54 ? "narrow" : room < 66 ? "middle" : "wide";
   }
   function redraw() {

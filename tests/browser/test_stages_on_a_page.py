@@ -216,16 +216,17 @@ def test_text_is_large_enough_and_nothing_is_cut(opened, press, page, make, arte
         assert page.evaluate(small, 14) == []
         assert not page.evaluate(sticks)
         page.screenshot(path=artefact(f"page-{kind}-{width}"))
-    root = opened(make(), size=(1920, 1080))
-    press("f", "ArrowRight", "c")
-    page.wait_for_timeout(500)
-    assert page.evaluate(small, 28) == []
-    assert not page.evaluate(sticks)
-    full = page.evaluate("() => document.querySelector('.es-full').scrollHeight")
-    assert full <= 1080
-    page.screenshot(path=artefact(f"page-{kind}-full"))
-    press("f")
-    assert root.evaluate("one => one.classList.contains('es-full')") is False
+    for size in ((1920, 1080), (1280, 720)):
+        root = opened(make(), size=size)
+        press("p", "f", *["ArrowRight"] * 3, "ArrowLeft", "3", "p")
+        page.wait_for_timeout(500)
+        assert page.evaluate(small, 28) == []
+        assert not page.evaluate(sticks)
+        full = page.evaluate("() => document.querySelector('.es-full').scrollHeight")
+        assert full <= size[1]
+        page.screenshot(path=artefact(f"page-{kind}-full-{size[1]}"))
+        press("f")
+        assert root.evaluate("one => one.classList.contains('es-full')") is False
 
 
 @pytest.mark.parametrize("make", STAGES.values(), ids=list(STAGES))

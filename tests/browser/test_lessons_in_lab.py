@@ -1,0 +1,103 @@
+"""The lessons run in a real JupyterLab, and answer a learner who is wrong at first."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from esbench.lessons import course
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+LESSONS = pytest.mark.parametrize("lesson", course.LESSONS, ids=lambda one: one.name)
+
+
+def working_copy(lab, lesson):
+    """Lay a lesson without outputs into the lab's folder and give its name."""
+    book = json.loads((NOTEBOOKS / lesson.file).read_text("utf-8"))
+    for cell in book["cells"]:
+        if cell["cell_type"] == "code":
+            cell.update(outputs=[], execution_count=None)
+    (lab.folder / lesson.file).write_text(json.dumps(book), "utf-8")
+    return lesson.file
+
+
+def run_all(lab, page):
+    """Run all cells and wait for the last one; a folded cell shows no number."""
+    lab.command(page, "runmenu:run-all")
+    page.wait_for_function(
+        """() => {
+          const book = window.jupyterapp.shell.currentWidget.content;
+          const cells = book.widgets.filter((cell) => cell.model.type === "code");
+          return cells.every((cell) => cell.model.executionCount !== null);
+        }""",
+        timeout=90_000,
+    )
+    lab.wait_idle(page)
+
+
+def failures(page):
+    """Give what went wrong in the cells of the notebook in front."""
+    return page.evaluate(
+        """() => window.jupyterapp.shell.currentWidget.content.widgets
+          .filter((cell) => cell.model.type === "code")
+          .flatMap((cell) => cell.model.outputs.toJSON())
+          .filter((out) => out.output_type === "error" || out.name === "stderr")"""
+    )
+
+
+@LESSONS
+def test_a_lesson_runs_in_both_themes(lab, page, artefact, lesson):
+    """Every cell of a working copy runs, nothing fails, and both themes are kept."""
+    page.set_viewport_size({"width": 1280, "height": 9000})
+    lab.open_notebook(page, working_copy(lab, lesson))
+    run_all(lab, page)
+    page.locator(".es-stage").last.wait_for()
+    assert failures(page) == []
+    for theme in ("light", "dark"):
+        lab.set_theme(page, theme)
+        lab.wait_idle(page)
+        page.screenshot(path=artefact(f"lesson_{lesson.number}_{theme}"))
+    lab.set_theme(page, "light")
+
+
+def test_a_committed_lesson_shows_its_pictures_untrusted(lab, page):
+    """A clone that nobody trusts shows the stage's PNG and its sentence."""
+    name = "clone_00.ipynb"
+    shutil.copy(NOTEBOOKS / "00_start_here.ipynb", lab.folder / name)
+    page.set_viewport_size({"width": 1280, "height": 9000})
+    lab.open_notebook(page, name)
+    picture = page.locator(".jp-RenderedImage img")
+    picture.first.wait_for()
+    assert picture.count() == 1
+    assert picture.evaluate("image => image.naturalWidth") > 1000
+
+
+def type_over(page, cell, old, new):
+    """Put one text in place of another in a cell, by keyboard, and run the cell."""
+    line = cell.locator(".cm-line", has_text=old).first
+    line.click()
+    text = line.inner_text().replace(old, new)
+    page.keyboard.press("End")
+    page.keyboard.press("Shift+Home")
+    page.keyboard.insert_text(text.lstrip())
+    page.keyboard.press("Control+Enter")
+
+
+def test_a_learner_who_is_wrong_is_led_on(lab, page, artefact):
+    """A wrong letter gets its reason, a wrong function its hint, a right one praise."""
+    page.set_viewport_size({"width": 1280, "height": 9000})
+    lab.open_notebook(page, working_copy(lab, course.lesson("00")))
+    run_all(lab, page)
+    cells = page.locator(".jp-Notebook .jp-CodeCell")
+    asked = cells.filter(has_text="lessons.predict").first
+    type_over(page, asked, '"?"', '"D"')
+    asked.get_by_text("what the account held that evening").wait_for()
+    stub = cells.filter(has_text="lessons.check").first
+    type_over(
+        page, stub, "raise NotImplementedError  # your turn", "return timestamp <= day"
+    )
+    stub.get_by_text("nothing of the day itself").wait_for()
+    page.screenshot(path=artefact("lesson_00_wrong"))
+    type_over(page, stub, "timestamp <= day", "timestamp[:10] <= day")
+    stub.get_by_text("passed").wait_for()
