@@ -10,7 +10,7 @@ What it may not know: files.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 from esbench.errors import DefinitionConflict
@@ -231,6 +231,11 @@ def _check_names(owner: str, fields: dict[str, Reducer]) -> None:
             )
 
 
+def _in_utc(value: Any) -> Any:
+    """Return a column's value as an event has it."""
+    return value.astimezone(UTC) if isinstance(value, datetime) else value
+
+
 class Declared(Calls):
     """The calls of a declared projection, on two engines."""
 
@@ -255,7 +260,7 @@ class Declared(Calls):
 
     def take(self, fold: Values, recorded: RecordedEvent) -> Values:
         """Return the values after one more event."""
-        self.engine.take(fold, recorded)
+        self.engine.take(fold, recorded.event)
         return fold
 
     def finish(self, fold: Values, key: KeyValue) -> Projection:
@@ -290,6 +295,14 @@ class Declared(Calls):
         return tuple(Column(field.name, field.adds_up) for field in self.reducers)
 
     # by columns
+
+    def hydrate(self, log: Readable, key: Any) -> Any:
+        """Return the state of one key; of a day or month without reading all events."""
+        if not self.key.time:
+            return super().hydrate(log, key)
+        _, *values = self.table(log, only=[key]).row(0)
+        names = (reducer.name for reducer in self.reducers)
+        return self.cls(**dict(zip(names, map(_in_utc, values), strict=True)))
 
     def table(self, log: Readable, only: Iterable[Any] | None = None) -> Answer:
         """Return every key's state, sorted by key."""

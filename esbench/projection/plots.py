@@ -160,7 +160,6 @@ def _mark_late(axes: Axes, late: pl.DataFrame, days: Sequence[Any]) -> None:
     points = late.rows()
     xs, ys = [x for x, _, _ in points], [y for _, _, y in points]
     _late_marks(axes, xs, ys, "late: recorded on a later day")
-    axes.legend(loc="best", frameon=False)
     if len(points) > LATE_LABELS:
         return
     axes.margins(y=0.25)
@@ -187,7 +186,7 @@ def _levels(places: Sequence[Any], near: timedelta) -> list[int]:
 
 
 def _late_marks(axes: Axes, xs: Sequence[Any], ys: Sequence[Any], label: str) -> None:
-    axes.scatter(
+    marks = axes.scatter(
         xs,
         ys,
         s=110,
@@ -197,6 +196,7 @@ def _late_marks(axes: Axes, xs: Sequence[Any], ys: Sequence[Any], label: str) ->
         label=label,
         zorder=3,
     )
+    axes.legend(handles=[marks], loc="best", frameon=False)
 
 
 # --- series: many keys, one mark a period ----------------------------------------
@@ -268,7 +268,6 @@ def _late_ends(axes: Axes, rows: pl.DataFrame, sheet: Sheet, field: Column) -> N
     if not late.is_empty():
         ends = late.get_column("end").to_list()
         _late_marks(axes, ends, _floats(late, field.name), "late: recorded afterwards")
-        axes.legend(loc="best", frameon=False)
 
 
 def _legend(axes: Axes) -> None:

@@ -12,13 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from decimal import Context, Decimal, Inexact
+from operator import attrgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from msgspec import Struct
-
 from esbench.errors import DefinitionConflict, InvalidEvent, shorten
-from esbench.event import RecordedEvent, UnknownEvent
+from esbench.event import AnyEvent, RecordedEvent, UnknownEvent
 from esbench.projection.reducers import Key, Reducer, Source, places_of
 
 Values = list[Any]
@@ -29,16 +28,17 @@ _NOTHING: Any = object()
 _INT64 = 2**63
 
 
-class Arm(Struct, frozen=True):
-    """What one reducer does with one type of event."""
-
-    index: int
-    act: Callable[[Any, Any], Any]
-    read: Callable[[RecordedEvent], Any]
+Read = Callable[[Any], Any]
+Act = Callable[[Any, Any], Any]
+Arms = list[tuple[int, Act, Read]]
 
 
 class Steps:
     """A declaration, ready to be folded.
+
+    Attributes:
+        arms: for each event type, which value changes, how, and what it reads.
+        loose: the same for events whose type the log's program does not declare.
 
     >>> Steps([]).start()
     []
@@ -46,25 +46,28 @@ class Steps:
 
     def __init__(self, reducers: Sequence[Reducer]) -> None:
         self.reducers = tuple(reducers)
-        self.arms: dict[str, list[Arm]] = {}
+        self.arms: dict[str, Arms] = {}
+        self.loose: dict[str, Arms] = {}
         for index, reducer in enumerate(self.reducers):
             for source in reducer.sources:
-                self.arms.setdefault(source.type, []).append(
-                    Arm(index, _act(reducer), _reader(source, reducer))
-                )
+                act, read = _act(reducer, source), _read(source)
+                self.arms.setdefault(source.type, []).append((index, act, read))
+                loose = _loose(source, reducer)
+                self.loose.setdefault(source.type, []).append((index, act, loose))
 
     def start(self) -> Values:
         """Return the values of a key that no event has touched."""
         return [_zero(reducer) for reducer in self.reducers]
 
-    def take(self, values: Values, recorded: RecordedEvent) -> bool:
-        """Change ``values`` by one event; tell whether its type is named at all."""
-        arms = self.arms.get(recorded.type)
-        if arms is None:
-            return False
-        for arm in arms:
-            values[arm.index] = arm.act(values[arm.index], arm.read(recorded))
-        return True
+    def take(self, values: Values, event: AnyEvent) -> None:
+        """Change ``values`` by one event."""
+        for index, act, read in self._arms(event) or ():
+            values[index] = act(values[index], read(event))
+
+    def _arms(self, event: AnyEvent) -> Arms | None:
+        if isinstance(event, UnknownEvent):
+            return self.loose.get(event.type)
+        return self.arms.get(type(event).__name__)
 
     def finish(self, values: Values, key: KeyValue) -> dict[str, Any]:
         """Return the values by field, as a state holds them.
@@ -84,11 +87,14 @@ class Steps:
         of = key_of(key, zone)
         states: dict[KeyValue, Values] = {}
         for recorded in events:
-            if recorded.type in self.arms:
+            event = recorded.event
+            if arms := self._arms(event):
                 name = of(recorded)
-                if name not in states:
-                    states[name] = self.start()
-                self.take(states[name], recorded)
+                values = states.get(name)
+                if values is None:
+                    values = states[name] = self.start()
+                for index, act, read in arms:
+                    values[index] = act(values[index], read(event))
         return {name: self.finish(states[name], name) for name in sorted(states)}
 
 
@@ -119,18 +125,31 @@ def _zero(reducer: Reducer) -> Any:
     return 0 if places is None else Decimal(0).scaleb(-places)
 
 
-def _act(reducer: Reducer) -> Callable[[Any, Any], Any]:
-    if reducer.how == "total" and reducer.places is not None:
-        return _exact_sum
+def _act(reducer: Reducer, source: Source) -> Act:
+    if reducer.how == "total":
+        is_money = reducer.places is not None
+        return (_ADD if source.sign > 0 else _SUBTRACT)[is_money]
+    if reducer.kind == "float":
+        return {"largest": _larger_float, "smallest": _smaller_float}.get(
+            reducer.how, _ACTS[reducer.how]
+        )
     return _ACTS[reducer.how]
 
 
-def _exact_sum(old: Decimal, new: Decimal | None) -> Decimal:
+def _added(old: int, new: int | None) -> int:
+    return old if new is None else old + new
+
+
+def _taken(old: int, new: int | None) -> int:
+    return old if new is None else old - new
+
+
+def _money_added(old: Decimal, new: Decimal | None) -> Decimal:
     return old if new is None else EXACT.add(old, new)
 
 
-def _sum(old: int, new: int | None) -> int:
-    return old if new is None else old + new
+def _money_taken(old: Decimal, new: Decimal | None) -> Decimal:
+    return old if new is None else EXACT.subtract(old, new)
 
 
 def _larger(old: Any, new: Any) -> Any:
@@ -141,50 +160,28 @@ def _smaller(old: Any, new: Any) -> Any:
     return new if old is None or (new is not None and new < old) else old
 
 
-_ACTS: dict[str, Callable[[Any, Any], Any]] = {
+def _larger_float(old: Any, new: Any) -> Any:
+    return _larger(old, new if new is None else new + 0.0)  # there is one zero
+
+
+def _smaller_float(old: Any, new: Any) -> Any:
+    return _smaller(old, new if new is None else new + 0.0)
+
+
+_ADD: tuple[Act, Act] = (_added, _money_added)
+_SUBTRACT: tuple[Act, Act] = (_taken, _money_taken)
+_ACTS: dict[str, Act] = {
     "first": lambda old, new: new if old is _NOTHING else old,
     "last": lambda _, new: new,
-    "total": _sum,
     "count": lambda old, _: old + 1,
     "largest": _larger,
     "smallest": _smaller,
 }
 
 
-def _reader(source: Source, reducer: Reducer) -> Callable[[RecordedEvent], Any]:
-    """Return the function that reads a source's value in an event."""
-    name = source.field
-    if name is None:
-        return lambda _: source.value
-
-    def read(recorded: RecordedEvent) -> Any:
-        event = recorded.event
-        if isinstance(event, UnknownEvent):
-            return _loose(event, source, reducer)
-        return getattr(event, name)
-
-    return _adjusted(read, source, reducer)
-
-
-def _adjusted(
-    read: Callable[[RecordedEvent], Any], source: Source, reducer: Reducer
-) -> Callable[[RecordedEvent], Any]:
-    """Take a value with its sign, and zero in one spelling only."""
-    if source.sign < 0:
-        return lambda recorded: _negative(read(recorded))
-    if reducer.kind == "float" and reducer.how in {"largest", "smallest"}:
-        return lambda recorded: _one_zero(read(recorded))
-    return read
-
-
-def _negative(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return EXACT.minus(value)
-    return None if value is None else -value
-
-
-def _one_zero(value: float | None) -> float | None:
-    return None if value is None else value + 0.0
+def _read(source: Source) -> Read:
+    """Return the function that reads a source's value in an event of its type."""
+    return attrgetter(source.field) if source.field else lambda _: source.value
 
 
 _PYTHON: dict[str, type] = {
@@ -198,20 +195,25 @@ _PYTHON: dict[str, type] = {
 }
 
 
-def _loose(event: UnknownEvent, source: Source, reducer: Reducer) -> Any:
-    """Read a field of an event whose type the log's program does not declare."""
-    value = event.data.get(str(source.field))
-    if value is None:
-        value = source.value
-    if type(value) is _PYTHON.get(reducer.kind, Decimal):
+def _loose(source: Source, reducer: Reducer) -> Read:
+    """Return the function that reads an event of a type that is not declared."""
+    name, kind = source.field, _PYTHON.get(reducer.kind, Decimal)
+    if name is None:
+        return _read(source)
+
+    def read(event: UnknownEvent) -> Any:
+        value = event.data.get(name)
+        if value is None:
+            value = source.value
+        if type(value) is not kind and not (value is None and source.nullable):
+            raise InvalidEvent(
+                f"{source.label} is {shorten(repr(value))} in the log and "
+                f"{reducer.kind} in this projection: it was written by a program that "
+                "did not declare the type"
+            )
         return value
-    if value is None and source.nullable:
-        return None
-    raise InvalidEvent(
-        f"{source.label} is {shorten(repr(value))} in the log and "
-        f"{reducer.kind} in this projection: it was written by a program that did "
-        "not declare the type"
-    )
+
+    return read
 
 
 def _finished(reducer: Reducer, value: Any, key: KeyValue) -> Any:
