@@ -134,11 +134,13 @@ def _numbered(settings: Settings) -> bool:
 
 
 def _unique(cells: Iterable[str]) -> tuple[str, ...]:
-    """Return names without spaces around them; a nameless column gets its place."""
-    names = []
+    """Return names without spaces around them; nameless and twin ones get a place."""
+    names: list[str] = []
     for number, cell in enumerate(cells, start=1):
-        name = cell.strip().strip("#").strip() or f"#{number}"
-        names.append(name if name not in names else f"#{number}")
+        name = cell.strip()
+        if not name or name in names:
+            name = f"{name} #{number}".strip()
+        names.append(name)
     return tuple(names)
 
 

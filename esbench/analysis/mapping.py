@@ -9,12 +9,16 @@ What it may not know: rows.
 
 from __future__ import annotations
 
+import re
+
 from msgspec import Struct
 
 from esbench.analysis import words
 from esbench.analysis.extract import Extract
 from esbench.analysis.settings import Settings
 from esbench.errors import UnclearExtract
+
+_TWIN = re.compile(r" #\d+$")
 
 
 class Mapping(Struct, frozen=True, kw_only=True):
@@ -91,7 +95,7 @@ def _found(
     ranked = [
         (names.index(word), place)
         for place, name in enumerate(extract.header)
-        for word in [words.parted(name)[0]]
+        for word in [words.parted(_TWIN.sub("", name))[0]]
         if word in names and place not in taken
     ]
     if not ranked:

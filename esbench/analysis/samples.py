@@ -67,7 +67,7 @@ def _bank(folder: Path) -> None:
 
     clock = Clock("2025-02-01")
     log = EventLog(folder, bank.EVENTS, clock=clock, ids=counted_ids("bank"))
-    frame = bank.traffic(ACCOUNTS, EVENTS, SEED)
+    frame = bank.traffic(ACCOUNTS, EVENTS, SEED, late=0.03, corrections=0.04)
     quarter = pl.col("recorded_at").dt.truncate("1q")
     for part in frame.with_columns(quarter.alias("@")).partition_by(
         "@", maintain_order=True, include_key=False

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from esbench.analysis import Receipt
 
 ON_TERMINAL = 1000
+CHUNK = 2**16  # bytes; a reader that has left is noticed between two of them
 SUFFIXES = {".csv": "csv", ".json": "json", ".parquet": "parquet"}
 
 
@@ -139,8 +140,9 @@ def write(data: bytes, form: Form) -> None:
         tables.err(f"wrote {form.file}")
         return
     sys.stdout.flush()
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+    for start in range(0, len(data), CHUNK):
+        sys.stdout.buffer.write(data[start : start + CHUNK])
+        sys.stdout.buffer.flush()
 
 
 # --- for people ------------------------------------------------------------------

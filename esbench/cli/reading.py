@@ -16,7 +16,7 @@ import typer
 
 from esbench.cli import complete, options
 from esbench.cli.output import Form, form, give
-from esbench.cli.run import Misuse
+from esbench.errors import NotFound, shorten
 
 if TYPE_CHECKING:
     import polars as pl
@@ -265,7 +265,7 @@ def events(
     asked = Question(log, about, known, position, events)
     frame = rows_of(asked.past, key, type_)
     if key is not None and not frame.height:
-        raise Misuse(f"{key} has no such events in this past: look at 'esbench table'")
+        raise NotFound(f"no such event of {shorten(key)}: 'esbench table' lists ids")
     frame = frame.tail(last) if last else frame
     words = ["events", *_given("--type", type_)]
     words += [*_given("--last", str(last) if last else None)]
