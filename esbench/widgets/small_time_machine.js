@@ -6,7 +6,7 @@ const DAYS_CSS = `
 .es-asked { display: grid; grid-template-columns: minmax(9em, .7fr) minmax(14em, 1fr) minmax(14em, 1fr); gap: .9em; align-items: stretch; }
 .es-box { padding: .4em .8em; min-height: 6.2em; display: flex; flex-direction: column; justify-content: center; gap: .1em; min-width: 0; overflow: hidden; }
 .es-box small { font-size: 1em; color: var(--es-soft); overflow-wrap: anywhere; }
-.es-box code { font: 1em/1.3 var(--es-mono); color: inherit; background: none; padding: 0; }
+.es-stage .es-box code { font: 1em/1.3 var(--es-mono); color: inherit; background: none; padding: 0; }
 .es-box b { font-size: 2.1em; line-height: 1.15; font-variant-numeric: tabular-nums; display: flex; align-items: center; gap: .4em; white-space: nowrap; }
 .es-box b .es-sign { font-size: .55em; }
 .es-box.es-log { border: 4px solid var(--es-ink); }
@@ -16,7 +16,7 @@ const DAYS_CSS = `
 .es-days { display: block; width: 100%; touch-action: none; cursor: ew-resize; }
 .es-full .es-days-room { flex: 1 1 10em; min-height: 10em; overflow: hidden; }
 .es-full .es-box { min-height: 5em; padding: .2em .6em; } .es-stage.es-full .es-days-ask { min-height: 2.2em; flex-direction: row; align-items: center; justify-content: flex-start; flex-wrap: wrap; gap: .2em 1em; }
-.es-stage[data-tight="true"] .es-days-room { min-height: 8em; } [data-tight="true"] .es-who { display: none; } [data-tight="true"] .es-asked { grid-template-columns: .66fr 1fr 1.2fr; gap: .5em; } [data-tight="true"] .es-box b { font-size: 1.5em; } [data-tight="true"] .es-box { min-height: 3.6em; padding: .1em .5em; }
+.es-stage[data-tight="true"] .es-days-room { flex-basis: 8em; min-height: 8em; } [data-tight="true"] .es-who { display: none; } [data-tight="true"] .es-asked { grid-template-columns: .66fr 1fr 1.2fr; gap: .5em; } [data-tight="true"] .es-box b { font-size: 1.5em; } [data-tight="true"] .es-box { min-height: 3.6em; padding: .1em .5em; }
 [data-size="narrow"]:not([data-tight="true"]) .es-asked { grid-template-columns: 1fr 1fr; } [data-size="narrow"]:not([data-tight="true"]) .es-box.es-day { grid-column: 1 / -1; min-height: 0; padding: 0; }
 `;
 

@@ -44,7 +44,7 @@ const CSS = `
   justify-content: center; box-shadow: none; }
 .es-stage button:hover:not(:disabled), .es-stage select:hover { border-color: var(--es-blue); background: var(--es-mist); }
 .es-stage button:disabled { opacity: .45; cursor: default; }
-.es-stage kbd { font-family: inherit; font-size: 1em; font-weight: 600; line-height: 1.1; color: var(--es-soft); background: none; border: 1px solid var(--es-line);
+div.es-stage kbd { font-family: inherit; font-size: 1em; font-weight: 600; line-height: 1.1; color: var(--es-soft); background: none; border: 1px solid var(--es-line);
   border-bottom-width: 2px; border-radius: .3em; padding: .02em .3em; margin: 0; box-shadow: none; min-width: 1.35em; text-align: center; }
 .es-stage svg.es-icon { width: 1.05em; height: 1.05em; fill: currentColor; flex: none; }
 .es-tabs { display: inline-flex; }

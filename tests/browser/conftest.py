@@ -100,7 +100,7 @@ def page(browser):
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     tab = context.new_page()
-    tab.set_default_timeout(30 * SECONDS)
+    tab.set_default_timeout(60 * SECONDS)
     watch = Watch(tab)
     yield tab
     context.close()
