@@ -82,7 +82,7 @@ def _apply_trials() -> list[Trial]:
 
 REVERSAL = Exercise(
     number="03.1",
-    minutes=3,
+    minutes=2,
     asks="apply",
     stub=f"{APPLY}raise NotImplementedError  # your turn",
     solution=f"{APPLY}return balance + event.amount",
@@ -205,7 +205,7 @@ def _order(line: str) -> str:
 
 STUCK = Exercise(
     number="03.3",
-    minutes=3,
+    minutes=2,
     asks="arrival",
     stub=_order("raise NotImplementedError  # your turn"),
     solution=_order("return [events[0], events[2], events[1]]"),
