@@ -10,7 +10,6 @@ What it may not know: reducers, files.
 
 from __future__ import annotations
 
-import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
@@ -228,6 +227,8 @@ def wanted(only: Iterable[Any] | None, by: Key) -> list[KeyValue] | None:
 
 def _near(log: Readable, key: str) -> list[str]:
     """Return up to three names like ``key``, if there are few enough to look at."""
+    import difflib
+
     import polars as pl
 
     names = log.scan().select(pl.col("aggregate_id").unique()).head(NEAR_LIMIT + 1)

@@ -10,7 +10,6 @@ What it may not know: logs, frames, how events are folded.
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
@@ -301,6 +300,8 @@ def _field(how: How, cls: type[Event], name: Any) -> Field:
     known = {field.name: field for field in fields_of(cls)}
     if name in known:
         return known[name]
+    import difflib
+
     near = difflib.get_close_matches(str(name), known, 1)
     hint = f"did you mean {near[0]!r}?" if near else f"its fields: {', '.join(known)}"
     raise DefinitionConflict(
