@@ -14,9 +14,10 @@ import esbench as es
 from esbench import widgets
 from esbench.domains import bank, video
 from esbench.errors import InvalidFrame, NotFound
+from esbench.lessons.letters import LETTERS, SEEDS, shuffled
 from esbench.projection import projection
 from esbench.widgets import sources
-from esbench.widgets.predictions import LETTERS, SEEDS, pick, shuffled
+from esbench.widgets.predictions import pick
 from esbench.widgets.stage import page_json
 from esbench.widgets.story import clip
 

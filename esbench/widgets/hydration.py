@@ -14,8 +14,9 @@ from typing import Any, ClassVar
 
 import traitlets as t
 
+from esbench.lessons.letters import shuffled
 from esbench.widgets import sources
-from esbench.widgets.predictions import answers, shuffled
+from esbench.widgets.predictions import answers
 from esbench.widgets.stage import Stage, script
 from esbench.widgets.story import NOTHING, Story, WhatIf, pairs, quoted, show
 

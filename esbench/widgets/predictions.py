@@ -1,23 +1,19 @@
 """Predictions: four lettered answers to "what is the state after this event?".
 
-What lives here: the wrong answers that typical mistakes give, each with its reason,
-and the shuffling of the letters by a seed.
-The guarantee: of four different answers exactly one is right; the same story and seed
-give the same letters, and the right letter differs between neighbouring seeds.
+What lives here: the wrong answers that typical mistakes give, each with its reason.
+The guarantee: of four different answers exactly one is right, and it stands first;
+``esbench.lessons.letters`` shuffles them by a seed.
 What it may not know: widgets and browsers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import permutations
 from typing import Any
-from zlib import crc32
 
+from esbench.lessons.letters import LETTERS
 from esbench.widgets.story import NOTHING, Story, show
 
-SEEDS = 26
-LETTERS = "ABCD"
 Answer = tuple[str, str]  # text, and the reason why it is wrong ("" if it is right)
 
 
@@ -35,21 +31,6 @@ def pick(truth: str, slips: Iterable[Answer]) -> tuple[Answer, ...]:
         if len(found) < len(LETTERS):
             found.setdefault(text, reason)
     return tuple(found.items())
-
-
-def shuffled(question: str, seed: int, count: int = len(LETTERS)) -> str:
-    """Give the answers' indices in the order of the letters, as digits.
-
-    >>> shuffled("Account 1", 0).index("0") != shuffled("Account 1", 1).index("0")
-    True
-    """
-    turn = crc32(question.encode())
-    right = (seed % SEEDS + turn) % count
-    orders = list(permutations(range(1, count)))
-    wrong = [
-        str(one) for one in orders[(seed % SEEDS // count + turn // 7) % len(orders)]
-    ]
-    return "".join([*wrong[:right], "0", *wrong[right:]])
 
 
 def _number_slips(story: Story, place: int) -> Iterator[Answer]:

@@ -20,8 +20,9 @@ import traitlets as t
 
 from esbench.errors import InvalidFrame
 from esbench.event import RecordedEvent
+from esbench.lessons.letters import shuffled
 from esbench.widgets import sources
-from esbench.widgets.predictions import Answer, pick, shuffled
+from esbench.widgets.predictions import Answer, pick
 from esbench.widgets.stage import Stage, script
 from esbench.widgets.story import Story, amount, clip, day_of, quoted, show
 

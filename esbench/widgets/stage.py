@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 import anywidget
 import traitlets as t
 
-from esbench.widgets.predictions import SEEDS
+from esbench.lessons.letters import SEEDS
 
 SITE = "ESBENCH_SITE"  # set while the site is made: stages show themselves as pages
 PICTURE_WIDTH = 1000  # pixels at which a notebook shows the PNG
