@@ -478,6 +478,45 @@ def test_footers_are_left_out_and_compared(log):
     assert plan.bad == []
 
 
+def test_a_last_row_gone_wrong_is_no_footer(log):
+    """A booking under the last good one is listed as bad, not left out."""
+    for row in ("a;;Shop;-5,00\n", "a;soon;Shop;-5,00\n", "a;31.02.2024;Shop;x\n"):
+        plan = planned(log, TWO + row)
+        assert [noted.line for noted in plan.bad] == [4], row
+    for row in ("Total;;;50,00\n", ";;;\n", ";;Liczba operacji;2\n", "a;;;\n"):
+        plan = planned(log, TWO + row)
+        assert plan.bad == [], row
+
+
+def test_a_balance_of_nobody_is_listed(log):
+    """With several accounts a balance has to say whose it is."""
+    text = TWO + "b;2024-01-20;x;1,00\n"
+    for phrase in ("Opening balance", "Closing balance"):
+        [noted] = planned(log, text + f";;{phrase};50,00\n").bad
+        assert "of which account it does not say" in noted.reason
+
+
+def test_an_opening_balance_was_known_with_the_first_booking(log):
+    """With times of recording from a column, an opening without one comes first."""
+    text = (
+        "Account;Date;Booked;Text;Amount\na;2024-01-01;;Opening balance;500,00\n"
+        "a;2024-01-15;2024-01-16;x;1,00\na;2024-01-10;2024-01-18;y;1,00\n"
+    )
+    bring(log, text, columns={"recorded": "Booked"})
+    assert [e.recorded_at.day for e in log.read("a")] == [16, 16, 18]
+    assert next(log.read("a")).type == "AccountOpened"
+
+
+def test_a_hostile_extract_is_text(call):
+    """Escape sequences in headers and cells reach the terminal as text."""
+    row = "a;2024-01-15;\x1b[2J[red]x;1,00;\x1b]0;\n"
+    Path("x.csv").write_text("Account;Date;Text;Amount;\x1b[1m;z\n" + row)
+    code, out, _ = call("import", "x.csv", "--log", "my-bank")
+    assert code == 0
+    assert "\x1b" not in out
+    assert "\\x1b[2J[red]x" in out
+
+
 def test_a_running_balance_is_compared(log):
     """The balance after the last booking is held against the log's, in any order."""
     rows = ["a;2024-01-15;200,00;200,00\n", "a;2024-01-20;-150,00;50,00\n"]

@@ -4,7 +4,10 @@
     settings.py    what the caller says about an extract
     extract.py     a file as cells: CSV, JSON lines, Parquet
     mapping.py     which column is what
-    rows.py        what each record is: booking, balance, footer, or bad
+    cells.py       what a record says, by role
+    balances.py    openings, closings and footers, told from bookings
+    reader.py      every record to a row of rows.py, or to a reason
+    books.py       accounts as the log has them
     plan.py        what the rows mean to a log, and the one commit that follows
     importing.py   all of that together
     samples.py     the logs and the extract in data/

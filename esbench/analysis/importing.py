@@ -11,10 +11,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from esbench.analysis.cells import Cells
 from esbench.analysis.extract import extracted
 from esbench.analysis.mapping import mapped
 from esbench.analysis.plan import Plan, planned
-from esbench.analysis.rows import Read, Reader, recorded_from
+from esbench.analysis.reader import Reader, recorded_from
+from esbench.analysis.rows import Read
 from esbench.analysis.settings import Settings
 
 if TYPE_CHECKING:
@@ -43,8 +45,8 @@ def plan_import(
         recorded = recorded_from(name, log.zone) if said.recorded_from_name else None
         extract = extracted(data, name, said)
         mapping = mapped(extract, said)
-        reader = Reader(extract, mapping, said, log.zone, recorded)
-        reads.append((recorded, reader.read()))
+        cells = Cells(extract, mapping, said, log.zone)
+        reads.append((recorded, Reader(cells, recorded).read()))
     if said.recorded_from_name:
         reads.sort(key=lambda pair: pair[0] or log.now())
     return planned(log, [read for _, read in reads], said)

@@ -31,6 +31,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct, field
 
 from esbench.analysis import words
+from esbench.analysis.books import IMPORT, REVERSED, Book, books_of, enter, revision
 from esbench.analysis.rows import Closing, Noted, Read, Row
 from esbench.errors import InvalidFrame, shorten
 from esbench.moments import end_of, from_micros
@@ -40,9 +41,6 @@ if TYPE_CHECKING:
 
     from esbench.analysis.settings import Settings
     from esbench.log import Commit, EventLog
-
-IMPORT = "import "
-REVERSED = "TransactionReversed"
 
 
 class Check(Struct, frozen=True, kw_only=True):
@@ -143,83 +141,6 @@ _KINDS = {
 }
 
 
-# --- what the log holds ----------------------------------------------------------
-
-
-class _Stored(Struct, frozen=True, kw_only=True):
-    """An event with an id of its own."""
-
-    content: tuple[str, Decimal, datetime, str | None]
-    imported: bool
-
-
-class _Book:
-    """One account, as the log has it, and then as the plan makes it."""
-
-    def __init__(self) -> None:
-        self.moves: list[tuple[datetime, Decimal]] = []
-        self.stored: dict[str, _Stored] = {}
-        self.reversed: set[str] = set()
-        self.carried: datetime | None = None
-
-    def balance(self, until: datetime) -> Decimal:
-        """Return the balance about a moment, inclusive."""
-        return sum(
-            (amount for when, amount in self.moves if when <= until), Decimal("0.00")
-        )
-
-    def latest(self, name: str) -> tuple[str, int]:
-        """Return the id of the last revision of a row, and its number, from 1."""
-        number = 1
-        while _revision(name, number + 1) in self.stored:
-            number += 1
-        return _revision(name, number), number
-
-
-def _revision(name: str, number: int) -> str:
-    return name if number == 1 else f"{name}~{number}"
-
-
-def _books(log: EventLog, accounts: set[str]) -> dict[str, _Book]:
-    """Return what the log holds about some accounts."""
-    import polars as pl
-
-    books: dict[str, _Book] = defaultdict(_Book)
-    rows = log.scan().filter(pl.col("aggregate_id").is_in(sorted(accounts)))
-    names = rows.collect_schema().names()
-    missing = [
-        pl.lit(None, pl.String).alias(name)
-        for name in ("event_id", "correlation_id")
-        if name not in names
-    ]
-    frame = rows.with_columns(missing).sort("position").collect()
-    for event in frame.iter_rows(named=True):
-        _enter(books[event["aggregate_id"]], event)
-    return books
-
-
-def _enter(book: _Book, event: dict[str, Any]) -> None:
-    """Take one event into a book."""
-    kind, when = event["type"], event["occurred_at"]
-    amount = Decimal("0.00")
-    if kind == words.OPENING:
-        amount = event["initial_balance"]
-        if event["carried_forward"]:
-            book.carried = when
-    elif kind in {words.CREDIT, REVERSED}:
-        amount = event["amount"]
-    elif kind == words.DEBIT:
-        amount = -event["amount"]
-    book.moves.append((when, amount))
-    if kind == REVERSED:
-        book.reversed.add(event["reverses"])
-    if name := event.get("event_id"):
-        book.stored[name] = _Stored(
-            content=(kind, amount, when, event.get("text")),
-            imported=(event.get("correlation_id") or "").startswith(IMPORT),
-        )
-
-
 # --- planning --------------------------------------------------------------------
 
 
@@ -233,7 +154,7 @@ def planned(log: EventLog, reads: list[Read], settings: Settings) -> Plan:
     """
     accounts = {row.account for read in reads for row in read.rows}
     accounts |= {closing.account for read in reads for closing in read.closings}
-    planner = _Planner(log, _books(log, accounts), settings)
+    planner = _Planner(log, books_of(log, accounts), settings)
     for read in reads:
         planner.take(read)
     plan = planner.plan
@@ -255,7 +176,7 @@ class _Planner:
     """Compares rows with the books, and notes what is to be done."""
 
     def __init__(
-        self, log: EventLog, books: dict[str, _Book], settings: Settings
+        self, log: EventLog, books: dict[str, Book], settings: Settings
     ) -> None:
         self._zone, self._now = log.zone, log.now()
         headers = log.headers()
@@ -278,9 +199,8 @@ class _Planner:
         self._closings(read)
 
     def _bad(self, read: Read, row: Row, reason: str) -> None:
-        cells = next(r.cells for r in read.extract.records if r.line == row.line)
         self.plan.bad.append(
-            Noted(file=read.extract.name, line=row.line, reason=reason, cells=cells)
+            Noted(file=read.extract.name, line=row.line, reason=reason, cells=row.cells)
         )
 
     def _doubled(self, row: Row, seen: dict[tuple[str, str], Row]) -> str:
@@ -326,7 +246,7 @@ class _Planner:
             )
         return ""
 
-    def _opening(self, row: Row, file: str, book: _Book, *, is_known: bool) -> str:
+    def _opening(self, row: Row, file: str, book: Book, *, is_known: bool) -> str:
         if is_known:
             return "the opening balance is known with other content"
         if book.moves:
@@ -349,7 +269,7 @@ class _Planner:
         self._append(row, file, book, row.id)
         return ""
 
-    def _revised(self, row: Row, file: str, book: _Book, name: str, number: int) -> str:
+    def _revised(self, row: Row, file: str, book: Book, name: str, number: int) -> str:
         """Reverse what is stored and book the row anew, or list it."""
         stored = book.stored[name]
         if not self._settings.correct:
@@ -358,7 +278,7 @@ class _Planner:
                 f"the id {shorten(row.id)!r} is known with other content, {kind} of "
                 f"{abs(amount)} on {self._day(when)}: say --revisions correct"
             )
-        new = _revision(row.id, number + 1)
+        new = revision(row.id, number + 1)
         if name in book.reversed:
             self._append(row, file, book, new)
             self.plan.corrected += 1
@@ -377,7 +297,7 @@ class _Planner:
         self.plan.corrected += 1
         return ""
 
-    def _append(self, row: Row, file: str, book: _Book, name: str) -> None:
+    def _append(self, row: Row, file: str, book: Book, name: str) -> None:
         event: dict[str, Any] = {
             "aggregate_id": row.account,
             "type": row.type,
@@ -401,14 +321,14 @@ class _Planner:
             }
         self._note(event, row, file, book)
 
-    def _note(self, event: dict[str, Any], row: Row, file: str, book: _Book) -> None:
+    def _note(self, event: dict[str, Any], row: Row, file: str, book: Book) -> None:
         """Put an event into the plan and into the book."""
         event["correlation_id"] = f"{IMPORT}{file}"
         if row.recorded is not None:
             event["recorded_at"] = row.recorded
         self.plan.events.append(event)
         self.plan.lines.append((file, row.line))
-        _enter(book, event)
+        enter(book, event)
 
     # what is gone, and balances
 

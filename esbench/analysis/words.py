@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 # What a column can be to an import, and the names that columns have for it; where
 # several columns fit, the name that stands first here wins.
@@ -97,23 +98,32 @@ TYPE_WORDS: dict[str, str] = {
     for word in words.split("|")
 }
 
-OPENINGS = tuple(
+Phrases = frozenset[str]
+
+OPENINGS: Phrases = frozenset(
     "opening balance|balance brought forward|brought forward|saldo poczatkowe|"
     "saldo otwarcia|bilans otwarcia|anfangssaldo|anfangsbestand|alter saldo|"
     "saldovortrag|kontostand alt|saldo inicial|solde initial|saldo iniziale|"
     "pocatecni zustatek".split("|")
 )
-CLOSINGS = tuple(
+CLOSINGS: Phrases = frozenset(
     "closing balance|balance carried forward|carried forward|ending balance|"
     "saldo koncowe|saldo zamkniecia|bilans zamkniecia|endsaldo|schlusssaldo|"
     "endbestand|neuer saldo|kontostand neu|saldo final|solde final|saldo finale|"
     "konecny zustatek".split("|")
 )
+FOOTERS: Phrases = frozenset(
+    "total|totals|sum|suma|razem|summe|gesamt|gesamtsumme|count|number of|liczba|"
+    "anzahl|obroty|umsatze|end of|koniec|ende|generated|wygenerowano|erstellt|printed|"
+    "page|strona|seite".split("|")
+)
 
+LONGEST = 3  # words in a phrase
 _PLAIN = str.maketrans({"ł": "l", "Ł": "l", "đ": "d", "ø": "o", "ß": "ss", "æ": "ae"})
 _WITH_CURRENCY = re.compile(r"(.+?) (?:in |w |en )?([a-z]{3})")
 
 
+@lru_cache(maxsize=2**16)
 def normal(text: str) -> str:
     """Return a word as the tables have it: ``Währung:`` becomes ``wahrung``."""
     if text.strip() in {"+", "-", "−"}:
@@ -140,7 +150,10 @@ def parted(name: str) -> tuple[str, str | None]:
     return word, None
 
 
-def begins_with(text: str, phrases: tuple[str, ...]) -> bool:
+@lru_cache(maxsize=2**16)
+def begins_with(text: str, phrases: Phrases) -> bool:
     """Tell whether a cell is one of the phrases, or begins with one."""
-    word = normal(text)
-    return any(word == phrase or word.startswith(f"{phrase} ") for phrase in phrases)
+    if not any(map(str.isalpha, text)):
+        return False
+    said = normal(text).split()
+    return any(" ".join(said[:count]) in phrases for count in range(1, LONGEST + 1))

@@ -6,7 +6,9 @@
     place.py      which log, which event types, which projection
     output.py     answers as JSON, CSV, Parquet and text
     tables.py     text: for a terminal of any width, and for a pipe
-    writing.py reading.py keeping.py importing.py demo.py lab.py making.py    commands
+    demo.py writing.py importing.py reading.py keeping.py lab.py making.py    commands
+    report.py     what an import found, for a person
+    complete.py   what a shell offers
 
 The guarantee: answers go to stdout, everything else to stderr. The exit code is 0
 when it worked, 1 when the work could not be done, 2 when the call was not understood,

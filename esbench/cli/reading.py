@@ -143,7 +143,7 @@ def hydrate(
     receipt = asked.receipt(
         ["hydrate", *_named(projection), *_after_dashes([key])], _aggregate(chosen, key)
     )
-    title = f"{_name(chosen)} of {key}"
+    title = f"{_name(chosen)} of {shorten(key)}"
     give(_one_row(chosen, state), receipt, wanted, title=title, upright=True)
 
 
@@ -176,7 +176,12 @@ def steps(
     receipt = asked.receipt(
         ["steps", *_named(projection), *_after_dashes([key])], _aggregate(chosen, key)
     )
-    give(answer, receipt, wanted, title=f"{_name(chosen)} of {key}, step by step")
+    give(
+        answer,
+        receipt,
+        wanted,
+        title=f"{_name(chosen)} of {shorten(key)}, step by step",
+    )
 
 
 def series(

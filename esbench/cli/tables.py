@@ -189,8 +189,19 @@ def _print_plain(grid: Grid, *, upright: bool) -> None:
         out((" " * GAP).join(cells).rstrip())
 
 
+def clean(text: str) -> str:
+    """Return text whose characters can't command a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode()
+        for c in text
+    )
+
+
 def out(text: str = "") -> None:
     """Print one line of an answer; long ones are wrapped by words on a terminal."""
+    text = clean(text)
     if is_terminal():
         terminal().print(text)
         return
@@ -199,6 +210,7 @@ def out(text: str = "") -> None:
 
 def hanging(front: str, text: str) -> None:
     """Print a line; on a terminal what does not fit stands under its own beginning."""
+    front, text = clean(front), clean(text).replace("\n", "\\n")
     if not is_terminal():
         sys.stdout.write(f"{front}{text}\n")
         return
@@ -214,6 +226,7 @@ def hanging(front: str, text: str) -> None:
 
 def quiet(text: str) -> None:
     """Print a line that says where the answer stands, dimmed on a terminal."""
+    text = clean(text)
     if is_terminal():
         terminal().print(text, style="dim")
         return
@@ -222,5 +235,5 @@ def quiet(text: str) -> None:
 
 def err(text: str) -> None:
     """Print one line about the work to stderr."""
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{clean(text)}\n")
     sys.stderr.flush()
