@@ -42,7 +42,7 @@ def moment(value: datetime | str) -> datetime:
         written = value.isoformat()
         raise InvalidEvent(f"{written} has no zone: give it a zone, e.g. {written}Z")
     try:
-        return value.astimezone(UTC)
+        return value.astimezone(UTC).replace(fold=0)  # UTC has no double hour
     except OverflowError:
         raise InvalidEvent(
             f"{value.isoformat()} lies outside the years 1 to 9999 in UTC"

@@ -88,7 +88,6 @@ def checked(frame: Any, registry: Registry) -> pl.DataFrame:
         for name in rows.columns
     )
     _check_own(rows, registry, bad)
-    bad.refuse_any()
     rows = _with_payload(_with_fields(rows, fields, registry, bad), registry, bad)
     bad.refuse_any()
     return rows
@@ -291,10 +290,11 @@ _CONVERT: Mapping[str, Callable[[pl.Series, str, Bad], pl.Series]] = {
 def _present(
     rows: pl.DataFrame, registry: Registry
 ) -> Iterator[tuple[type[Event], pl.Series]]:
-    """Yield each type that has rows, and which rows those are."""
+    """Yield each declared type that has rows, and which rows those are."""
     types = rows.get_column("type")
-    for name in types.unique(maintain_order=True).to_list():
-        yield registry.classes[name], types == name
+    for name in types.unique(maintain_order=True).drop_nulls().to_list():
+        if name in registry.classes:
+            yield registry.classes[name], types.eq_missing(name)
 
 
 def _with_fields(

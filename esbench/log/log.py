@@ -312,7 +312,7 @@ class EventLog(Readable):
                 except Unsettled as error:
                     raise CommitUnknown(
                         f"the disk failed while a commit was made ({error})",
-                        partial(self._settle, commit_id, ready, decide),
+                        partial(self._settle, commit_id, decide),
                     ) from error
             raise AssertionError("counting has no end")
 
@@ -367,13 +367,14 @@ class EventLog(Readable):
             schema=ready.schema,
         )
 
-    def _settle(self, commit_id: str, ready: Ready, decide: Decide) -> Commit:
+    def _settle(self, commit_id: str, decide: Decide) -> Commit:
         """Return the commit if it is stored, else append again, under the same id."""
         with self._lock:
             self._view = self._new_view()
             self._look()
-            if any(f.header.commit_id == commit_id for f in self._view.commits):
-                return ready.commit
+            for found in self._view.commits:
+                if found.header.commit_id == commit_id:
+                    return _result(self._view, found.header)
             return self._commit(decide, commit_id)
 
     def _recording_time(self) -> datetime:
@@ -476,6 +477,20 @@ class EventLog(Readable):
         except EsbenchError as error:
             return f"EventLog({self._label!r}, {type(error).__name__}: {error})"
         return f"EventLog({self._label!r}, {count} event{'s' * (count != 1)})"
+
+
+def _result(view: View, header: Header) -> Commit:
+    """Return what the append of a stored commit gave."""
+    import polars as pl
+
+    rows = view.between(header.first, header.last)
+    versions = rows.group_by("aggregate_id").agg(pl.col("version").max())
+    return Commit(
+        first=header.first,
+        last=header.last,
+        versions=dict(versions.iter_rows()),
+        recorded_at=from_micros(header.recorded[1]),
+    )
 
 
 def _vanish(folder: str, owner: int) -> None:

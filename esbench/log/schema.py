@@ -121,8 +121,7 @@ class Schema(Struct, frozen=True):
 
     def joined(self, other: Schema) -> Schema:
         """Return the union with what another file of the same log describes."""
-        optional = dict.fromkeys([*self.optional, *other.optional])
-        return Schema(self.types | other.types, tuple(optional))
+        return Schema(self.types | other.types, self.optional).using(other.optional)
 
     def with_undeclared(self, names: Iterable[str]) -> Schema:
         """Return the schema with the names of types that nobody declares."""

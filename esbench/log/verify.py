@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from esbench.errors import Corrupt, Restore
+from esbench.errors import Corrupt, NotALog, Restore, StoreError, shorten
 from esbench.log import identity
 from esbench.log.chain import genesis, link
 from esbench.log.file import (
@@ -22,9 +22,9 @@ from esbench.log.file import (
     opened,
     rows_in,
 )
-from esbench.log.schema import Schema
+from esbench.log.schema import ENVELOPE, Schema
 from esbench.log.store import Store
-from esbench.log.view import Head
+from esbench.log.view import Head, refuse_segments
 
 if TYPE_CHECKING:
     import polars as pl
@@ -96,6 +96,10 @@ def verification(store: Store, kept: Head | None) -> Verification:
     walk = _Walk(store, own.log_id, kept)
     problems = list(walk.problems())
     problems += walk.against_kept_head()
+    try:
+        refuse_segments(store)
+    except NotALog as error:
+        problems.append(error)
     return Verification(
         problems=tuple(problems),
         events=walk.events,
@@ -127,6 +131,9 @@ class _Walk:
                 yield from self._commit(f"events/{name}")
             except FileNotFoundError:
                 yield Corrupt(f"events/{name}", "it vanished while being read")
+            except StoreError as error:
+                self._whole = self._complete = False
+                yield Corrupt(f"events/{name}", f"it can't be read ({error})")
             except Restore as error:
                 self._whole = self._complete = False
                 yield error
@@ -134,6 +141,8 @@ class _Walk:
     def _commit(self, name: str) -> Iterator[Restore]:
         header, parquet = opened(name, self._store.read(name), self._log_id)
         table = rows_in(name, parquet)
+        if lacking := ENVELOPE.keys() - set(table.column_names):
+            raise Corrupt(name, f"it lacks the column {min(lacking)}: it was edited")
         self.files += 1
         self.events += len(header)
         yield from self._against_before(name, header)
@@ -196,7 +205,7 @@ class _Walk:
         for key, first, last, dense in spans.iter_rows():
             expected = self._versions.get(key, 0) + 1
             if self._complete and (first != expected or not dense):
-                yield Corrupt(name, f"the versions of {key!r} have a hole")
+                yield Corrupt(name, f"the versions of {shorten(key)} have a hole")
             self._versions[key] = last
 
     def against_kept_head(self) -> list[Restore]:

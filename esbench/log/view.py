@@ -390,12 +390,8 @@ class View:
         self._hold(name, header, rows)
 
     def look_at_segments(self) -> None:
-        """Refuse merged segments: this version writes none and reads none."""
-        if self._store.list("segments"):
-            raise NotALog(
-                "the log holds merged segments, which only a newer esbench reads: "
-                "use that one"
-            )
+        """Refuse merged segments: no other commit may have taken a place meanwhile."""
+        refuse_segments(self._store)
 
     def settle(self) -> None:
         """Make the names that others made survive a crash, if any are new."""
@@ -449,3 +445,12 @@ class View:
             piece.after(first - 1).filter(wanted) for piece in self.behind(first - 1)
         ]
         return pl.concat(rows, how="diagonal").sort("position").collect()
+
+
+def refuse_segments(store: Store) -> None:
+    """Refuse merged segments: this version writes none and reads none."""
+    if store.list("segments"):
+        raise NotALog(
+            "the log holds merged segments, which only a newer esbench reads: "
+            "use that one"
+        )
