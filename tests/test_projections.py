@@ -15,6 +15,7 @@ from msgspec import Struct
 
 import esbench as es
 from esbench.domains import bank
+from esbench.projection import calls_of
 from esbench.projection import plain as plain_module
 
 
@@ -128,6 +129,20 @@ def test_a_projection_needs_fields_of_its_own():
     for fields in ({}, {"_hidden": es.count(Sold)}, {"a": shared, "b": shared}):
         with pytest.raises(es.DefinitionConflict, match="Shelf"):
             type("Shelf", (es.Projection,), fields)
+
+
+def test_both_ways_of_writing_have_the_same_calls(log):
+    """``calls_of`` gives the key and the fold, declared or plain."""
+    for made, expected in ((bank.Account, "550.00"), (bank.Ledger, "550.00")):
+        calls = calls_of(made)
+        fold = calls.start()
+        for recorded in log.read("acc_123"):
+            fold = calls.take(fold, recorded)
+        state = calls.finish(fold, "acc_123")
+        assert str(state.balance) == expected
+        assert calls.cells(state)["balance"] == state.balance
+        assert calls.key.name == "aggregate_id"
+    assert [field.name for field in calls_of(bank.Daily).reducers] == ["deposits"]
 
 
 def test_a_projection_may_extend_another():

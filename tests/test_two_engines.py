@@ -526,6 +526,25 @@ def test_totals_of_money_are_exact_beyond_28_digits():
         assert expected == exact(Sum.table(log).item(0, "paid"))
 
 
+def test_extremes_know_one_zero():
+    """0.0 and −0.0 are one value, so no engine's order among them shows."""
+
+    class Felt(Event):
+        degrees: float
+
+    class Range(Projection):
+        coldest = smallest(Felt, "degrees")
+        hottest = largest(Felt, "degrees")
+
+    for zeros in ((0.0, -0.0), (-0.0, 0.0), (-0.0,)):
+        log = EventLog.temporary([Felt])
+        log.append("a", [Felt(degrees=zero) for zero in zeros])
+        state = values(Range.hydrate(log, "a"))
+        assert state == {"coldest": exact(0.0), "hottest": exact(0.0)}
+        assert states_of(Range, Range.table(log)) == {"a": state}
+        assert states_of(Range, through_duckdb(Range, log)) == {"a": state}
+
+
 def test_an_empty_log_gives_an_empty_table_of_the_same_types():
     """Columns and their types do not depend on what has happened yet."""
     empty, full = EventLog.temporary(bank.EVENTS), EventLog.temporary(bank.EVENTS)

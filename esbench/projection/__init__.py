@@ -12,7 +12,7 @@
 What it may not know: which domain it serves, notebooks.
 """
 
-from esbench.projection.declared import Projection
+from esbench.projection.declared import Projection, calls_of
 from esbench.projection.execute import decides_on, execute
 from esbench.projection.plain import projection
 from esbench.projection.reducers import (
@@ -28,6 +28,7 @@ from esbench.projection.reducers import (
 
 __all__ = [
     "Projection",
+    "calls_of",
     "count",
     "day",
     "decides_on",

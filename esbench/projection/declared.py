@@ -231,6 +231,15 @@ def _check_names(owner: str, fields: dict[str, Reducer]) -> None:
             )
 
 
+def calls_of(projection: type[Projection] | Calls) -> Calls:
+    """Return what answers a projection's calls, however it is written.
+
+    For code that has to know more than the calls: the key, the fold step by step,
+    and for a declared one its ``reducers``.
+    """
+    return projection if isinstance(projection, Calls) else projection._declared
+
+
 def _in_utc(value: Any) -> Any:
     """Return a column's value as an event has it."""
     return value.astimezone(UTC) if isinstance(value, datetime) else value
