@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 import esbench as es
+from esbench.analysis import receipt
 from esbench.cli.run import run
 from esbench.domains import bank, video
 
@@ -362,6 +363,26 @@ def test_a_limit_is_said(call, ada):
     """Rows that are not shown are counted under the table."""
     out = call("steps", "ada", "--log", ada, "--limit", "2")[1]
     assert "the first 2 of 5 rows" in out
+
+
+def test_a_receipt_gives_its_past_in_python_too(ada):
+    """``analysis.receipt`` stands on a pinned past, and its call gives it again."""
+    log = es.EventLog(ada, bank.EVENTS)
+    stood = receipt(log.as_of("2024-01-31", recorded="2024-02-02"))
+    assert stood.call == (
+        "log.as_of(occurred='2024-01-31', recorded='2024-02-02', position=5)"
+    )
+    log.append("ada", [bank.MoneyDeposited(amount="1", transaction_id="late")])
+    past = eval(stood.call, {"log": log})
+    again = receipt(past)
+    assert (again.read, again.differ, again.said) == (3, 1, stood.said + POSITION)
+    assert (
+        str(stood)
+        == "about 2024-01-31, as known on 2024-02-02: 3 events read, 2 left out"
+    )
+
+
+POSITION = ", up to position 5"
 
 
 # which projection

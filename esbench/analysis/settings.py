@@ -18,6 +18,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from msgspec import Struct
@@ -74,8 +75,19 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 )
         if self.format not in {None, *FORMATS}:
             raise UnclearExtract(f"there is no format {self.format}: write csv, jsonl")
+        if self.zone is not None:
+            _check_zone(self.zone)
         if self.recorded_from_name and "recorded" in self.columns:
             raise UnclearExtract("recorded times: from a column, or from the names?")
+
+
+def _check_zone(zone: str) -> None:
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise UnclearExtract(
+            f"there is no zone {zone!r}: write e.g. 'UTC' or 'Europe/Warsaw'"
+        ) from None
 
 
 def with_file(said: dict[str, Any], path: Path | None) -> Settings:

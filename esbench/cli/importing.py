@@ -167,9 +167,11 @@ def import_(
         contents = [_content(name) for name in files]
         plan = plan_import(target, contents, settings)
     if not json:
-        is_new = not dry_run and _is_new(target, folder)
-        report(plan, settings, target, folder, is_new=is_new)
+        report(plan, settings, target)
+    is_new = _is_new(target, folder)
     commit = None if dry_run else _carried_out(plan, settings, target, folder)
+    if commit is not None and is_new and not json:
+        tables.out(f"made the log {folder}; its days begin and end in {target.zone}")
     _ended(plan, settings, commit, target, dry_run=dry_run, json=json)
 
 

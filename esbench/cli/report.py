@@ -8,9 +8,9 @@ What it may not know: how a plan was made.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from esbench.analysis.receipt import counted
 from esbench.cli import tables
 
 if TYPE_CHECKING:
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from esbench.log import EventLog
 
 
-def report(
-    plan: Plan, settings: Settings, target: EventLog, folder: Path, *, is_new: bool
-) -> None:
+def report(plan: Plan, settings: Settings, target: EventLog) -> None:
     """Print what was found, what a row becomes, and what is not taken."""
     for read in plan.reads:
         _report_form(read, settings, target)
@@ -32,13 +30,11 @@ def report(
     _report_noted("left out", plan.left)
     _report_vanished(plan, target.zone)
     _report_noted("can't be taken", plan.bad)
-    if is_new and plan.events:
-        tables.quiet(f"{folder} is made, with days of {target.zone}")
 
 
 def _report_form(read: Read, settings: Settings, target: EventLog) -> None:
     extract = read.extract
-    tables.out(f"{extract.name}: {len(extract.records):,} rows")
+    tables.out(f"{extract.name}: {counted(len(extract.records), 'row')}")
     zone = settings.zone or target.zone
     found = extract.found | {
         "decimal mark": f"{read.amounts.decimal!r}, {read.amounts.how}",
@@ -158,7 +154,7 @@ def _report_checks(plan: Plan) -> None:
 def _report_noted(what: str, noted: list[Noted]) -> None:
     if not noted:
         return
-    tables.out(f"{len(noted)} {'row' if len(noted) == 1 else 'rows'} {what}:")
+    tables.out(f"{counted(len(noted), 'row')} {what}:")
     for each in noted:
         cells = " | ".join(cell.strip() for cell in each.cells if cell.strip())
         tables.hanging(
