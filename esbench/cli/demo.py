@@ -7,6 +7,7 @@ What it may not know: any figure.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from esbench.cli import tables
@@ -19,7 +20,8 @@ esbench steps ada --log data/ada
 esbench hydrate ada --log data/ada --about 2024-01-31 --known 2024-02-02
 esbench import data/extract.csv --log my-extract --dry-run
 esbench init my-bank
-esbench append --log my-bank acc_123 AccountOpened owner=Alice initial_balance=500.00
+esbench append --log my-bank acc_1 AccountOpened owner=Al initial_balance=500
+esbench hydrate acc_1 --log my-bank
 esbench lab
 """
 
@@ -82,5 +84,7 @@ def _late(log: EventLog, key: str) -> None:
 
 def _next() -> None:
     tables.out("Try next:")
+    has_samples = Path("data/ada").is_dir()
     for line in NEXT.splitlines():
-        tables.out(f"  {line}")
+        if has_samples or "data/" not in line:
+            tables.out(f"  {line}")
