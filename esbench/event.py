@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast, dataclass_transform
 
 import msgspec
 from msgspec import Struct
@@ -73,6 +73,7 @@ class EventMeta(msgspec.StructMeta):
             return super().__call__(**_coerced(cls, values))
 
 
+@dataclass_transform(kw_only_default=True, field_specifiers=(msgspec.field,))
 class Event(Struct, metaclass=EventMeta):
     """Something that happened: a frozen record of named, typed fields.
 
