@@ -387,11 +387,14 @@ def _after_dashes(ids: list[str] | None) -> list[str | None]:
 
 def _aggregate(chosen: Any, key: str) -> str | None:
     """Return the key if it is an aggregate's id; a day or a month is not."""
-    calls = getattr(chosen, "_declared", chosen)
+    from esbench.projection import calls_of
+
+    calls = calls_of(chosen)
     return None if calls.key.time else key
 
 
 def _one_row(chosen: Any, state: Any) -> pl.DataFrame:
-    calls = getattr(chosen, "_declared", chosen)
-    frame: pl.DataFrame = calls.frame([calls.cells(state)])
-    return frame
+    from esbench.projection import calls_of
+
+    calls = calls_of(chosen)
+    return calls.frame([calls.cells(state)])
