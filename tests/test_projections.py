@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import pairwise
 from typing import Annotated
 
 import polars as pl
@@ -361,6 +362,46 @@ def test_compare_shows_what_differs_and_by_how_much(log):
     ]
     assert bank.Account.compare(log, log).is_empty()
     assert bank.Ledger.compare(log.as_of("2024-01-16"), log).height == 2
+    began = bank.Ledger.compare(log.as_of("2023-12-31"), log)
+    assert began.select("status_a", "status_b").rows() == [(None, "open")] * 2
+    assert bank.Ledger.compare(log, log.as_of("2023-12-31")).height == 2
+
+
+def test_compare_tells_none_from_a_value():
+    """A field that was None and is not, or is and was not, makes a difference."""
+
+    class MovedTo(es.Event):
+        town: str | None
+
+    class Where(es.Projection):
+        town = es.last(MovedTo, "town")
+
+    log = es.EventLog.temporary([MovedTo])
+    for town in (None, "Ulm", None, None):
+        log.append("a", [MovedTo(town=town)])
+    pasts = [log.as_of(position=position) for position in range(5)]
+    shown = [Where.compare(a, b).rows() for a, b in pairwise(pasts)]
+    assert shown == [
+        [("a", None, None)],
+        [("a", None, "Ulm")],
+        [("a", "Ulm", None)],
+        [],
+    ]
+
+
+def test_a_log_with_json_is_read_by_projections_without_fields():
+    """Counting asks nothing of what stands in JSON."""
+
+    class Tagged(es.Event):
+        labels: list[str]
+
+    class Tags(es.Projection):
+        times = es.count(Tagged)
+
+    log = es.EventLog.temporary([Tagged])
+    log.append("a", [Tagged(labels=["x"])])
+    assert Tags.table(log).rows() == [("a", 1)]
+    assert Tags.hydrate(log, "a") == Tags(times=1)
 
 
 def test_answers_carry_their_coordinates(log):

@@ -134,7 +134,7 @@ class Calls(ABC):
         from esbench.projection.comparison import compared
 
         table_a, table_b = self.table(past_a), self.table(past_b)
-        fields = self.fields(table_b)
+        fields = tuple(dict.fromkeys(self.fields(table_a) + self.fields(table_b)))
         frame = compared(table_a, table_b, self.key.name, fields)
         said = f"a: {past_a.coordinates}; b: {past_b.coordinates}"
         return self.answer(frame, past_b, "compare", fields, said=said)

@@ -181,20 +181,27 @@ def _extreme(value: pl.Expr, *, largest: bool) -> pl.Expr:
 
 def _refuse_lost(events: pl.LazyFrame, reducers: Sequence[Reducer]) -> None:
     """Refuse fields that only ``payload`` holds: their program declared no type."""
-    if "payload" not in events.collect_schema().names():
+    needed = _needed(reducers)
+    if not needed or "payload" not in events.collect_schema().names():
         return
-    needed = {
-        (source.type, source.field)
-        for reducer in reducers
-        for source in reducer.sources
-        if source.field and source.value is None and not source.nullable
-    }
-    odd = events.filter(pl.col("payload").is_not_null())
-    for type_name, field in sorted(needed):
-        lost = (pl.col("type") == type_name) & pl.col(field).is_null()
-        rows = odd.filter(lost).select("aggregate_id", "version").head(1).collect()
-        for key, version in rows.rows():
-            raise InvalidEvent(
-                f"{type_name}.{field} of {shorten(key)}/{version} is in the log as "
-                "loose JSON: it was written by a program that did not declare the type"
-            )
+    lost = [(pl.col("type") == kind) & pl.col(name).is_null() for kind, name in needed]
+    odd = events.filter(pl.col("payload").is_not_null(), pl.any_horizontal(lost))
+    for row in odd.head(1).collect().rows(named=True):
+        name = next(n for kind, n in needed if kind == row["type"] and row[n] is None)
+        raise InvalidEvent(
+            f"{row['type']}.{name} of {shorten(row['aggregate_id'])}/{row['version']} "
+            "is in the log as loose JSON: it was written by a program that did not "
+            "declare the type"
+        )
+
+
+def _needed(reducers: Sequence[Reducer]) -> list[tuple[str, str]]:
+    """Return the types and fields that every event of the type has in a column."""
+    return sorted(
+        {
+            (source.type, source.field)
+            for reducer in reducers
+            for source in reducer.sources
+            if source.field and source.value is None and not source.nullable
+        }
+    )
