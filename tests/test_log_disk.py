@@ -14,6 +14,7 @@ from log_samples import EVENTS, NOW, Memory, Opened, Paid, contents, numbered, s
 
 import esbench as es
 from esbench.log.store import Folder, Unsettled
+from esbench.log.view import Run, View
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="is for POSIX")
 NOBODY = 65_534
@@ -395,23 +396,28 @@ def test_a_writer_killed_at_a_call_leaves_all_or_nothing(tmp_path, call, side, s
     assert len(list((tmp_path / "staging").iterdir())) == 1  # an hour has not passed
 
 
-@pytest.mark.parametrize("name", ["_hold", "note_versions", "catch_up"])
-def test_an_interrupt_leaves_the_object_fit(monkeypatch, tmp_path, name):
-    """Ctrl-C in the middle of an append, wherever, leaves no row twice in memory."""
-    from esbench.log.view import View
-
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [(Run, "add"), (View, "_hold"), (View, "note_versions"), (View, "catch_up")],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+@pytest.mark.parametrize("is_own", [True, False])
+def test_an_interrupt_leaves_the_object_fit(monkeypatch, tmp_path, owner, name, is_own):
+    """Ctrl-C in the middle of an append or a read leaves no row twice in memory."""
     log = sample(tmp_path)
-    real = getattr(View, name)
+    real = getattr(owner, name)
 
     def interrupted(self, *arguments):
         real(self, *arguments)
-        monkeypatch.setattr(View, name, real)
+        monkeypatch.setattr(owner, name, real)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(View, name, interrupted)
+    writer = log if is_own else es.EventLog(tmp_path, EVENTS, clock=es.Clock(NOW))
+    monkeypatch.setattr(owner, name, interrupted)
     with contextlib.suppress(KeyboardInterrupt):
-        log.append("acc_1", [Paid(amount=1)])
+        writer.append("acc_1", [Paid(amount=1)])
         log.head()
+    monkeypatch.setattr(owner, name, real)
     rows = [(e.position, e.version) for e in log.read("acc_1")]
     assert rows == list(dict.fromkeys(rows))
     assert len(log) == len(list(log.read())) == len(es.EventLog(tmp_path, EVENTS))

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from log_samples import EVENTS, NOW, Every, Opened, Paid, numbered
+from polars.testing import assert_frame_equal
 
 import esbench as es
 
@@ -163,6 +164,7 @@ def test_rows_of_a_frame_come_back(rows):
         single.append(key, [event])
     assert_exact(list(single.read()), list(whole.read()))
     assert single.schema == whole.schema
+    assert_frame_equal(single.scan().collect(), whole.scan().collect())
 
 
 def test_nested_columns_of_a_frame_come_back():

@@ -145,12 +145,12 @@ def test_a_forked_child_leaves_the_temporary_log():
         "log.append('a', [es.UnknownEvent(type='T', data={})]);"
         "child = os.fork();"
         "child or sys.exit(0);"
-        "os.waitpid(child, 0); print(log)"
+        "os.waitpid(child, 0); print(log.verify())"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    assert done.stdout == "EventLog('temporary', 1 event)\n"
+    assert done.stdout == "sound: 1 events in 1 files\n"
 
 
 def test_threads_share_an_object():

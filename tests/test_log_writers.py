@@ -28,9 +28,11 @@ def append(key, text):
     while True:
         version = sum(1 for _ in log.read(key))
         try:
-            return log.append(key, [Opened(owner=text)], expected_version=version)
+            done = log.append(key, [Opened(owner=text)], expected_version=version)
         except es.ConcurrencyError:
             continue
+        assert done.versions == {{key: version + 1}}, (done, version)
+        return
 
 own = 0
 for number in range({appends}):
