@@ -532,6 +532,13 @@ def test_the_demo_tells_the_story(call, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_demo_names_the_program_that_was_set_up_here(call, tmp_path):
+    """In a clone, what to try next can be pasted without activating anything."""
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv/bin/esbench").touch()
+    assert "  .venv/bin/esbench init my-bank" in call("demo")[1]
+
+
 def test_the_demo_s_next_steps_work(call, monkeypatch, tmp_path):
     """Every command that the demo suggests runs."""
     data = Path(__file__).parent.parent / "data"

@@ -87,4 +87,12 @@ def _next() -> None:
     has_samples = Path("data/ada").is_dir()
     for line in NEXT.splitlines():
         if has_samples or "data/" not in line:
-            tables.out(f"  {line}")
+            tables.out(f"  {line.replace('esbench', _program(), 1)}")
+
+
+def _program() -> str:
+    """Return what a shell in this folder calls esbench, set up here or not."""
+    for place in (Path(".venv/bin/esbench"), Path(".venv/Scripts/esbench.exe")):
+        if place.exists():
+            return str(place)
+    return "esbench"
