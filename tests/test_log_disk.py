@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -16,7 +15,7 @@ import esbench as es
 from esbench.log.store import Folder, Unsettled
 from esbench.log.view import Run, View
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="is for POSIX")
+resource = pytest.importorskip("resource", reason="is for POSIX")
 NOBODY = 65_534
 
 

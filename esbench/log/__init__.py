@@ -3,8 +3,9 @@
 Read in this order: ``store`` (five verbs on a disk) · ``chain`` (one hash for all
 events so far) · ``schema`` (what a log knows of its types) · ``codec`` (events to
 columns and back) · ``file`` (bytes that prove themselves) · ``identity``
-(``log.json``) · ``view`` (what one process has seen) · ``draft`` and ``frame`` (an
-append before it is written) · ``past`` (reading) · ``log`` (the log) · ``verify``.
+(``log.json``) · ``view`` (what one process has seen) · ``draft``, ``repeat``,
+``frame`` and ``batch`` (an append before it is written) · ``past`` (reading) · ``log``
+(the log) · ``verify``.
 """
 
 from esbench.log.draft import Commit
