@@ -196,6 +196,20 @@ def test_html_shows_texts_as_texts():
     assert "<td>" not in es.EventLog.temporary()._repr_html_()
 
 
+def test_html_leaves_out_fields_that_hold_nothing(log):
+    """A cell tells the type and what its fields hold, as people write it."""
+    log.append("c", [es.UnknownEvent(type="Moved", data={"to": "Bonn", "by": None})])
+    assert "<td>Moved: to Bonn</td>" in log._repr_html_()
+
+
+def test_a_commit_of_many_aggregates_is_told_in_a_line(log):
+    """However many aggregates a commit has, its repr names three of them."""
+    done = log.commit([(key, [Opened(owner=key)], 0) for key in "cdefg"])
+    told = "versions={'c': 1, 'd': 1, 'e': 1} and 2 more"
+    assert told in repr(done)
+    assert len(repr(done)) < 120
+
+
 # Two clocks
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import Struct
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
     from esbench.log.view import View
 
 
+SHOWN = 3
+
+
 class Commit(Struct, frozen=True, kw_only=True):
     """What an append wrote.
 
@@ -54,6 +58,17 @@ class Commit(Struct, frozen=True, kw_only=True):
     last: int
     versions: dict[str, int]
     recorded_at: datetime
+
+    def __repr__(self) -> str:
+        """Say it in a line, however many aggregates there are."""
+        named = dict(islice(self.versions.items(), SHOWN))
+        rest = len(self.versions) - len(named)
+        more = f" and {rest} more" if rest else ""
+        when = self.recorded_at.isoformat().replace("+00:00", "Z")
+        return (
+            f"Commit(first={self.first}, last={self.last}, "
+            f"versions={named}{more}, recorded_at={when})"
+        )
 
 
 class Ready(Struct, frozen=True, kw_only=True):

@@ -257,10 +257,16 @@ def _row_html(row: RecordedEvent) -> str:
         str(row.position),
         shorten(row.aggregate_id),
         str(row.version),
-        shorten(repr(row.event), 200),
+        shorten(_told(row), 200),
         row.occurred_at.isoformat().replace("+00:00", "Z"),
     )
     return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+
+
+def _told(row: RecordedEvent) -> str:
+    """Return an event as people say it: its type and what its fields hold."""
+    held = [f"{name} {value}" for name, value in row.data.items() if value is not None]
+    return f"{row.type}: {', '.join(held)}" if held else row.type
 
 
 def _columns_of(schema: Schema, name: str | None) -> list[str]:
