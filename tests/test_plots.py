@@ -33,6 +33,20 @@ def many():
     return log.as_of("2024-12-31")
 
 
+@pytest.fixture(scope="module")
+def close():
+    """Four events a day apart, each recorded on a day of its own a month later."""
+    clock = es.Clock("2024-01-01")
+    log = es.EventLog.temporary(bank.EVENTS, clock=clock)
+    log.append("a", [bank.AccountOpened(owner="A", initial_balance=500)])
+    log.append("a", [bank.MoneyWithdrawn(amount=400, transaction_id="t")])
+    for day in (10, 11, 12, 13):
+        clock.set(f"2024-02-{day}")
+        event = bank.MoneyDeposited(amount=1, transaction_id=str(day))
+        log.append("a", [event], occurred_at=f"2024-01-{day}T12:00:00Z")
+    return log
+
+
 def line(figure):
     """Return the first line that is drawn, as days and values."""
     drawn = figure.axes[0].lines[0]
@@ -90,9 +104,11 @@ def pictures(ada, many):
     }
 
 
-def test_no_labels_overlap_in_any_picture(ada, many):
+def test_no_labels_overlap_in_any_picture(ada, many, close):
     """Whatever is drawn, no two texts lie on each other, and none leaves the page."""
-    for name, figure in pictures(ada, many).items():
+    drawn = pictures(ada, many)
+    drawn["late events close together"] = bank.Account.steps(close, "a").plot()
+    for name, figure in drawn.items():
         written = texts(figure)
         for (one, a), (other, b) in combinations(written, 2):
             assert not a.overlaps(b), f"{name}: {one!r} and {other!r}"
