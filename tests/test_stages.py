@@ -79,8 +79,9 @@ def test_every_card_has_its_what_ifs(stage):
 
 def test_the_lines_of_python_give_what_the_stage_says(stage):
     """Each line, run as it stands, gives the value that the stage shows."""
-    for number, log in enumerate([sources.account_log(), sources.video_log()]):
-        names = {"log": log, "bank": bank, "video": video}
+    logs = {"log": sources.account_log(), "video_log": sources.video_log()}
+    for number, (name, log) in enumerate(logs.items()):
+        names = {name: log, "bank": bank, "video": video}
         table = tab(stage, number)
         for place in (1, 2, 3):
             assert str(eval(table["python"][place], names)) == table["texts"][place]
@@ -89,6 +90,13 @@ def test_the_lines_of_python_give_what_the_stage_says(stage):
             for line in doing:
                 exec(line, names)
             assert str(eval(last, names)) == one["end"]
+
+
+def test_an_arm_shows_all_that_its_event_does(stage):
+    """The opening sets the balance and the status; no arm is left half told."""
+    arms = dict(tab(stage)["arms"])
+    assert arms["AccountOpened()"] == "balance += initial_balance; status = 'open'"
+    assert arms["AccountClosed()"] == "status = 'closed'"
 
 
 def test_each_typical_mistake_has_its_reason(stage):

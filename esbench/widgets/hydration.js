@@ -27,7 +27,7 @@ const HYDRATION_CSS = `
 .es-stage .es-ifs button[aria-pressed="true"] { background: var(--es-ink); color: var(--es-paper); }
 .es-ifs button[aria-pressed="true"] kbd { color: var(--es-paper); }
 .es-machine { display: grid; grid-template-columns: minmax(0, 1.15fr) minmax(25.5em, 1fr); gap: .5em .6em; align-items: center; }
-.es-full .es-machine { gap: .3em .6em; }
+.es-full .es-machine { gap: .3em .6em; } .es-full .es-flow { grid-template-columns: minmax(0, 1fr) 1.2em minmax(0, 1.62fr) 1.4em minmax(0, 1fr); }
 .es-flow { display: grid; grid-template-columns: minmax(0, 1fr) 1.2em minmax(0, 1.38fr) 1.4em minmax(0, 1fr); gap: .1em .3em; align-items: center; }
 .es-caption { color: var(--es-soft); align-self: end; }
 .es-glyph { font-size: 1.6em; text-align: center; line-height: 1; color: var(--es-soft); }
@@ -49,10 +49,11 @@ const HYDRATION_CSS = `
 @keyframes es-grow { from { transform: scale(.86); opacity: .2; } }
 @keyframes es-rise { from { stroke-dashoffset: 1; } to { stroke-dashoffset: 0; } }
 .es-rise { stroke-dasharray: 1; animation: es-rise .5s ease-out; }
-.es-arms { align-self: end; font: 1em/1.5 var(--es-mono); min-width: 0; overflow: hidden; padding-top: 0; }
-.es-arms div { white-space: pre; overflow: hidden; text-overflow: ellipsis; padding: 0 .2em 0 1.5em; border-radius: .3em; position: relative; }
+.es-arms { align-self: center; font: 1em/1.4 var(--es-mono); min-width: 0; overflow: hidden; padding-top: 0; }
+.es-full .es-arms { line-height: 1.25; }
+.es-arms div { white-space: pre-wrap; overflow-wrap: anywhere; padding: 0 .2em 0 3.5em; text-indent: -2em; border-radius: .3em; position: relative; }
 .es-arms div.es-lit { background: color-mix(in srgb, var(--es-blue) 22%, transparent); font-weight: 700; }
-.es-arms div.es-lit::before { content: "▶\\FE0E"; position: absolute; left: .3em; color: var(--es-blue); }
+.es-arms div.es-lit::before { content: "▶\\FE0E"; position: absolute; left: .3em; text-indent: 0; color: var(--es-blue); }
 .es-arms i { font-style: normal; color: var(--es-soft); }
 .es-arms .es-lit i { color: inherit; }
 .es-machine .es-ask { grid-column: 1 / -1; min-height: 4em; justify-content: center; }
@@ -60,16 +61,19 @@ const HYDRATION_CSS = `
 .es-full .es-state { line-height: 1.1; padding: 0 .5em; border-width: 5px; } .es-full .es-state .es-big { font-size: 1.5em; line-height: 1.1; } .es-full .es-state .es-big.es-long { font-size: 1.2em; }
 .es-full .es-caption { line-height: 1.1; }
 .es-full .es-stairs-room { flex: 1 1 7em; min-height: 7em; overflow: hidden; }
-[data-tight="true"] .es-picture { display: grid; grid-template-columns: 29em minmax(0, 1fr); gap: .3em 1em; align-content: start; }
+.es-stage[data-tight="true"] .es-flow { grid-template-columns: 7.5em 1em minmax(0, 1fr) 1em 7.5em; gap: .1em .2em; } .es-stage[data-tight="true"] .es-state { padding: 0 .4em; }
+[data-tight="true"] .es-picture { display: grid; grid-template-columns: 31em minmax(0, 1fr); gap: .3em .6em; align-content: start; }
 [data-tight="true"] .es-tape, [data-tight="true"] .es-machine .es-ask { grid-column: 1 / -1; }
-[data-tight="true"] .es-machine { display: contents; } [data-tight="true"] .es-arms { display: none; }
+[data-tight="true"] .es-machine { display: contents; }
+[data-tight="true"] .es-arms { grid-column: 1 / -1; min-height: 1.3em; } [data-tight="true"] .es-arms div:not(.es-lit) { display: none; }
+[data-tight="true"] .es-answers .es-idle { display: none; } [data-tight="true"] .es-answers:not([hidden]) + .es-hint { display: none; }
 [data-tight="true"] .es-stairs-room { grid-row: 2; grid-column: 2; min-height: 6.6em; height: 6.6em; }
 [data-tight="true"] .es-machine .es-ask { flex-wrap: wrap; gap: .2em 1em; order: 0; }
 .es-stage[data-tight="true"] .es-tape .es-card { height: 3em; } [data-tight="true"] .es-tape .es-card span + span { display: none; }
 [data-tight="true"] .es-ifs:empty { display: none; }
 .es-stairs { display: block; width: 100%; cursor: pointer; touch-action: none; }
 [data-size="middle"] .es-flow { grid-template-columns: minmax(0, 1fr) 1.1em minmax(0, 1.62fr) 1.3em minmax(0, 1fr); }
-[data-size="middle"] .es-machine { grid-template-columns: minmax(0, 1.48fr) minmax(20em, 1fr); } [data-size="middle"] .es-case { display: none; }
+[data-size="middle"] .es-machine { grid-template-columns: minmax(0, 1.48fr) minmax(20em, 1fr); }
 [data-size="narrow"] .es-machine { grid-template-columns: minmax(0, 1fr); }
 [data-size="narrow"] .es-machine .es-ask { order: 2; } [data-size="narrow"] .es-arms { order: 3; }
 `;
@@ -125,11 +129,15 @@ function hydrationSpec(model) {
     question() {
       const at = get("at");
       if (get("asking")) return questionAt(at);
+      if (done() && story().what_ifs[get("what_if")]) return null; // another story is told now
       return at > 0 && chosenAt(at - 1) ? questionAt(at - 1) : null;
     },
     answered: () => ({ at: get("at") + 1, asking: false }),
     hint: () => (get("at") === 0 ? "Step drops the first card into the machine." : done() ? "What if? Skip, double or swap a card of the tape." : ""),
-    first: () => ({ at: 0, asking: false, what_if: "", answers: {} }),
+    first() {
+      for (const name of Object.keys(reached)) delete reached[name]; // what lies ahead is hidden again
+      return { at: 0, asking: false, what_if: "", answers: {} };
+    },
     predict: () => ({ asking: false }),
     tabs: () => table().tabs.map((one) => [one.name, one.name]),
     turn(name) {
@@ -258,7 +266,7 @@ function drawStairs({ frame, now, at, asking, done, held }, width, tall) {
   for (let slot = 0; slot < total; slot += every) {
     add("text", { x: x(slot), y: tall - 0.35 * em, "text-anchor": "middle", class: slot < at ? "" : "es-dim" }, now.days[slot]);
   }
-  const known = done ? total : at; // how far the real staircase has grown
+  const known = done && !asking ? total : at; // how far the real staircase has grown
   const flat = (from, to) => {
     let path = "";
     for (let slot = from; slot < to; slot += 1) {

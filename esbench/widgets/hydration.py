@@ -135,11 +135,11 @@ def tab_table(story: Story) -> dict[str, Any]:
 
 def python_at(story: Story, place: int) -> str:
     """Give the line of Python for the state after ``place`` events."""
-    name = quoted(story.aggregate_id)
+    name, log = quoted(story.aggregate_id), story.log_name
     if place == 0:
-        return f"len(list(log.read({name})))"
-    past = f"log.as_of(position={story.events[place - 1].position})"
-    source = "log" if place == len(story.events) else past
+        return f"len(list({log}.read({name})))"
+    past = f"{log}.as_of(position={story.events[place - 1].position})"
+    source = log if place == len(story.events) else past
     return f"{story.call}.hydrate({source}, {name}){story.reading}"
 
 
@@ -153,7 +153,7 @@ def python_changed(story: Story, change: str) -> str:
         "swap": f"e[{at}], e[{at + 1}] = e[{at + 1}], e[{at}]",
     }[kind]
     fold = f"{story.call}.fold(e)[{name}]{story.reading}"
-    return f"e = list(log.read({name})); {doing}; {fold}"
+    return f"e = list({story.log_name}.read({name})); {doing}; {fold}"
 
 
 def _levels(story: Story) -> list[str]:
@@ -224,9 +224,9 @@ def hydration(
     Args:
         log: a log, or a past of one; the known story of acc_123 unless given.
         aggregate_id: whose events are on the tape of the first tab.
-        video_log: a log with one video for the second tab; the known story of
-            vid_123 where neither this nor ``log`` is given, no tab where only
-            ``log`` is.
+        video_log: a log with one video for the second tab, called so in its lines
+            of Python; the known story of vid_123 where neither this nor ``log`` is
+            given, no tab where only ``log`` is.
         projection: what makes a state of the events; ``bank.Account`` unless given.
         seed: shuffles the letters of the answers.
         predict: whether the learner is asked before each step.
@@ -249,4 +249,4 @@ def _video_story(log: Any) -> Story:
     from esbench.domains import video
 
     first = next(iter(log.read()))
-    return sources.story_of(log, first.aggregate_id, video.Video)
+    return sources.story_of(log, first.aggregate_id, video.Video, log_name="video_log")

@@ -239,14 +239,19 @@ def _state(axes: Axes, story: Story, place: int, x: float) -> None:
 
 def _arms(axes: Axes, story: Story, lit: int) -> None:
     write(axes, 6.15, 2.1, "match event:", mono=True, size=10)
-    for row, arm in enumerate(list(story.arms.values())[:6]):
-        y = 2.34 + row * 0.22
-        text = f"{arm.pattern}: {arm.effect}"
-        if row == lit:
-            box(axes, 5.93, y - 0.11, 3.9, 0.22, facecolor="#cfe3ef", linewidth=0)
+    y = 2.34
+    for place, arm in enumerate(story.arms.values()):
+        told = wrap(f"{arm.pattern}: {arm.effect}", 43, subsequent_indent="    ")
+        if y + len(told) * 0.22 > 3.75:
+            break
+        if place == lit:
+            tall = len(told) * 0.22
+            box(axes, 5.93, y - 0.11, 3.9, tall, facecolor="#cfe3ef", linewidth=0)
             write(axes, 5.97, y, "▶", color=BLUE, size=8)
-        weight = "bold" if row == lit else "normal"
-        write(axes, 6.15, y, clip(text, 43), mono=True, size=10, weight=weight)
+        for text in told:
+            weight = "bold" if place == lit else "normal"
+            write(axes, 6.15, y, text, mono=True, size=10, weight=weight)
+            y += 0.22
 
 
 def _stairs(figure: Figure, story: Story, at: int, what_if: WhatIf | None) -> None:

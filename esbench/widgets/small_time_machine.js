@@ -6,8 +6,8 @@ const DAYS_CSS = `
 .es-asked { display: grid; grid-template-columns: minmax(9em, .7fr) minmax(14em, 1fr) minmax(14em, 1fr); gap: .9em; align-items: stretch; }
 .es-box { padding: .4em .8em; min-height: 6.2em; display: flex; flex-direction: column; justify-content: center; gap: .1em; min-width: 0; overflow: hidden; }
 .es-box small { font-size: 1em; color: var(--es-soft); overflow-wrap: anywhere; }
-.es-stage .es-box code { font: 1em/1.3 var(--es-mono); color: inherit; background: none; padding: 0; }
-.es-box b { font-size: 2.1em; line-height: 1.15; font-variant-numeric: tabular-nums; display: flex; align-items: center; gap: .4em; white-space: nowrap; }
+.es-stage .es-box code { font: 1em/1.3 var(--es-mono); color: inherit; background: none; padding: 0; display: inline-block; }
+.es-box b { font-size: 2.1em; line-height: 1.15; font-variant-numeric: tabular-nums; display: flex; align-items: center; gap: 0 .4em; flex-wrap: wrap; white-space: nowrap; }
 .es-box b .es-sign { font-size: .55em; }
 .es-box.es-log { border: 4px solid var(--es-ink); }
 .es-box.es-filter { border: 2px dashed var(--es-soft); }

@@ -35,13 +35,16 @@ NOUNS = {
 PAST = "_declared"  # where a declared projection keeps its calls
 
 
-def story_of(log: Any, aggregate_id: str, projection: Any) -> Story:
+def story_of(
+    log: Any, aggregate_id: str, projection: Any, *, log_name: str = "log"
+) -> Story:
     """Tell one aggregate of a log, or of a past of one, by a projection.
 
     Args:
         log: an ``EventLog`` or a past of it.
         aggregate_id: whose events are told.
         projection: a declared projection, or one made of a plain ``evolve``.
+        log_name: how Python names the log.
 
     Raises:
         NotFound: no such aggregate, or not yet in that past.
@@ -60,6 +63,7 @@ def story_of(log: Any, aggregate_id: str, projection: Any) -> Story:
         access=_access(calls, events),
         arms=arms_of(calls, [event.type for event in events]),
         call=call_of(projection, calls.name),
+        log_name=log_name,
         nouns=NOUNS,
     )
 
@@ -101,20 +105,29 @@ def call_of(projection: Any, name: str) -> str:
 def arms_of(calls: Calls, types: list[str]) -> dict[str, Arm]:
     """Give the arm of each event type, those that occur first.
 
-    An arm shows what is added up, else what is set last; a plain ``evolve`` keeps
-    what it does to itself.
+    An arm shows all that the event does, sums first; that a field is kept under its
+    own name goes without saying. A plain ``evolve`` keeps what it does to itself.
     """
     reducers: tuple[Reducer, ...] = getattr(calls, "reducers", ())
-    effects: dict[str, str] = {}
+    effects: dict[str, list[str]] = {}
     for reducer in sorted(reducers, key=_weight):
         for source in reducer.sources:
-            effects.setdefault(source.type, effect(reducer, source))
+            told = effects.setdefault(source.type, [])
+            if not told or not _keeps(reducer, source):
+                told.append(effect(reducer, source))
     names = dict.fromkeys([*types, *effects])
     return {
-        name: Arm(pattern=f"{name}()", effect=effects.get(name, f"{calls.name}(…)"))
+        name: Arm(
+            pattern=f"{name}()",
+            effect="; ".join(effects.get(name, [f"{calls.name}(…)"])),
+        )
         for name in names
         if not reducers or name in effects
     }
+
+
+def _keeps(reducer: Reducer, source: Source) -> bool:
+    return reducer.how in ("first", "last") and source.field == reducer.name
 
 
 def _weight(reducer: Reducer) -> int:

@@ -318,6 +318,7 @@ function openStage({ model, el, spec }) {
         "aria-label": `Answer ${letter}: ${text}${shown ? (why ? ", wrong" : ", right") : ""}`, onclick: () => answer(letter) },
       key(letter), make("span", null, text), shown ? sign(!why) : null));
     }
+    reason.classList.toggle("es-hint", !chosen);
     if (!chosen) return void reason.append(question.hint || "");
     const [, text, why] = question.answers.find(([letter]) => letter === chosen);
     reason.append(sign(!why), make("span", null, why ? `${text}: ${why}.` : `${text} is right.`));

@@ -94,6 +94,7 @@ class Story:
         measure: the field of the state that the staircase shows; None takes the
             first number, else the first text.
         call: how Python names the projection, such as "bank.Account".
+        log_name: how Python names the log, such as "log".
         nouns: words for event types in sentences, such as "deposit".
         zone: where the days and times of cards are told.
         access: how Python reads a field of a state, such as ".balance".
@@ -108,6 +109,7 @@ class Story:
     arms: dict[str, Arm] = field(default_factory=dict)
     measure: str | None = None
     call: str = ""
+    log_name: str = "log"
     nouns: dict[str, str] = field(default_factory=dict)
     zone: str = "UTC"
     access: Callable[[str], str] = ".{}".format
