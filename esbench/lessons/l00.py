@@ -85,7 +85,7 @@ KEPT = Exercise(
     praise="the whole day is in, and nothing of the next one.",
     hints=(
         "Compare like with like: one of the two texts is a moment, the other a day.",
-        "The first ten signs of a timestamp are its day.",
+        "The first ten characters of a timestamp are its day.",
         (
             "timestamp[:10] is the day as text, and days written like this sort as "
             "texts. Now compare it with day."
@@ -109,6 +109,11 @@ KEPT = Exercise(
         Mistake(
             code=_code("return timestamp <= day + 'T23:59'"),
             hint="nearly: the last minute of the day is missing. Whatever time you "
+            "write, something may happen after it; leave the time out instead.",
+        ),
+        Mistake(
+            code=_code("return timestamp <= day + 'T23:59:59'"),
+            hint="nearly: part of the day's last second is missing. Whatever time you "
             "write, something may happen after it; leave the time out instead.",
         ),
         Mistake(

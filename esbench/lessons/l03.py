@@ -117,8 +117,13 @@ REVERSAL = Exercise(
         ),
         Mistake(
             code=f"{APPLY}balance + event.amount",
-            hint="the new balance is computed and then dropped: without return a "
-            "function gives None.",
+            hint="this arm returns nothing, and so the function gives None: each arm "
+            "has to return the new balance.",
+        ),
+        Mistake(
+            code=f"{APPLY}return balance - abs(event.amount)",
+            hint="not every reversal takes money away: that of a withdrawal gives it "
+            "back, and the sign says so.",
         ),
     ),
     trials=_apply_trials,
@@ -189,8 +194,10 @@ STATUS = {
 }
 
 
-def _arrived(result: Any, given: Trial) -> str:
+def _arrived(result: Any, given: Trial) -> str | None:
     """Say what happened to the events on the way, or where they lead if all came."""
+    if result is None:
+        return None
     names = [type(event).__name__ for event in result]
     if any(event not in given[0] for event in result):
         return "foreign"
@@ -337,9 +344,23 @@ LOWEST = Exercise(
             hint="these are all balances on the way; now give the lowest one alone.",
         ),
         Mistake(
+            code=_lowest(
+                "return list(accumulate(events, apply, initial=Decimal('0.00')))"
+            ),
+            hint="these are the balances on the way, and the 0.00 from before the "
+            "opening, which is none; give the lowest balance alone.",
+        ),
+        Mistake(
+            code=_lowest(
+                "return min(accumulate(events[1:], apply, initial=Decimal('0.00')))"
+            ),
+            hint="the opening is left out, and with it the money that the account "
+            "began with.",
+        ),
+        Mistake(
             code=_lowest("return min(accumulate(events, apply))"),
-            hint="without initial= the first event itself is taken for a balance: "
-            "give accumulate a balance to begin with.",
+            hint="an event is no balance: fold the events, and give accumulate a "
+            "balance to begin with, as initial=.",
         ),
     ),
     trials=_lowest_trials,
@@ -349,6 +370,6 @@ LOWEST = Exercise(
 LESSON = Lesson(
     name="03_hydration",
     title="Rebuild a state from its events",
-    minutes=20,
+    minutes=25,
     tasks=(REVERSAL, LOST, STUCK, LOWEST),
 )
