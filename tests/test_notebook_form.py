@@ -337,6 +337,17 @@ def folds_what_answers(notebook):
             yield f"folded without need, or not folded: {cell['source'][:40]}"
 
 
+def stays_folded(notebook):
+    """A folded table stands under a closed heading, which Run All leaves closed."""
+    is_open = True
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            if re.search(r"^#", cell["source"], re.MULTILINE):
+                is_open = not cell["metadata"].get("jp-MarkdownHeadingCollapsed")
+        elif is_open == ("folded" in tags(cell)):
+            yield f"Run All shows it, or hides it: {cell['source'][:40]}"
+
+
 def poses_its_tasks(notebook):
     """Two to four tasks, in order, each as declared; each exercise is solved below."""
     said = [cell["source"] for cell in kind(notebook, "code")]
@@ -392,6 +403,7 @@ RULES = [
     has_clean_outputs,
     ends_as_agreed,
     folds_what_answers,
+    stays_folded,
     poses_its_tasks,
     tells_the_routes,
 ]
@@ -493,6 +505,12 @@ def unfolded(notebook):
     kind(notebook, "code")[-1]["metadata"].pop("jupyter")
 
 
+def opened(notebook):
+    """Open the headings."""
+    for cell in kind(notebook, "markdown"):
+        cell["metadata"].pop("jp-MarkdownHeadingCollapsed", None)
+
+
 def renamed(notebook):
     """Call the file something else."""
     notebook["name"] = "00_begin"
@@ -557,6 +575,7 @@ BROKEN = {
     "four sentences": (swap("Predict first", "Look.\nPredict first"), ends_as_agreed),
     "no solutions": (swap("## Solutions", "## Answers"), ends_as_agreed),
     "an open solution": (unfolded, folds_what_answers),
+    "an open heading": (opened, stays_folded),
     "another stub": (
         swap("raise NotImpl", "x = 1\n    raise NotImpl"),
         poses_its_tasks,

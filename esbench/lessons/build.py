@@ -79,7 +79,7 @@ def _clean(cell: Cell, made: dict[str, str]) -> Cell:
         source = made.get(tag, source)
     kept = {
         name: cell["metadata"][name]
-        for name in ("jupyter", "tags")
+        for name in ("jupyter", "tags", "jp-MarkdownHeadingCollapsed")
         if name in cell["metadata"]
     }
     clean = {"cell_type": cell["cell_type"], "metadata": kept, "source": lines(source)}

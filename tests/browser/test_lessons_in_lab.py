@@ -46,14 +46,27 @@ def failures(page):
     )
 
 
+def shown_answers(page):
+    """Give the folded tables in sight, and the solutions whose code is."""
+    return page.evaluate(
+        """() => window.jupyterapp.shell.currentWidget.content.widgets
+          .filter((cell) => {
+            const tags = cell.model.getMetadata("tags") || [];
+            return (tags.includes("folded") && !cell.isHidden)
+              || (tags.includes("solution") && !cell.inputHidden);
+          }).map((cell) => cell.model.sharedModel.source)"""
+    )
+
+
 @LESSONS
 def test_a_lesson_runs_in_both_themes(lab, page, artefact, lesson):
-    """Every cell of a working copy runs, nothing fails, and both themes are kept."""
+    """Run All fails nowhere and leaves answers folded; both themes are kept."""
     page.set_viewport_size({"width": 1280, "height": 9000})
     lab.open_notebook(page, working_copy(lab, lesson))
     run_all(lab, page)
     page.locator(".es-stage").last.wait_for()
     assert failures(page) == []
+    assert shown_answers(page) == []
     for theme in ("light", "dark"):
         lab.set_theme(page, theme)
         lab.wait_idle(page)
