@@ -120,7 +120,7 @@ class Plan(Struct, kw_only=True):
         """Return the events as ``append_frame`` takes them."""
         import polars as pl
 
-        from esbench.log.past import dtype
+        from esbench.log.codec import dtype
 
         kinds = dict.fromkeys(_TEXTS, "text") | _KINDS
         used = {name for event in self.events for name in event}

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, cast
 
 from esbench.errors import ConcurrencyError
 from esbench.event import Registry
-from esbench.log.codec import arrow_type, decode
+from esbench.log.codec import arrow_type, decode, dtype
 from esbench.log.draft import Commit, Draft, Ready, first_result
 from esbench.log.frame import Bad
-from esbench.log.past import dtype
 from esbench.log.repeat import looks_like_own, repeated, stands_twice
 from esbench.log.schema import OPTIONAL, Schema
 from esbench.moments import EPOCH, from_micros, micros

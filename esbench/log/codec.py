@@ -67,6 +67,24 @@ def arrow_type(kind: str) -> pa.DataType:
     return simple[kind]()
 
 
+def dtype(kind: str) -> pl.DataType:
+    """Return the polars type of a column of ``kind``."""
+    import polars as pl
+
+    if kind.startswith("decimal"):
+        return pl.Decimal(18, arrow_type(kind).scale)
+    simple: dict[str, pl.DataType] = {
+        "text": pl.String(),
+        "int": pl.Int64(),
+        "bool": pl.Boolean(),
+        "float": pl.Float64(),
+        "time": pl.Datetime("us", "UTC"),
+        "date": pl.Date(),
+        "bytes": pl.Binary(),
+    }
+    return simple[kind]
+
+
 def encode(rows: Sequence[RecordedEvent], schema: Schema) -> pa.Table:
     """Return the columns of a commit: all that ``schema`` knows, in its order.
 

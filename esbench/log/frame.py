@@ -17,7 +17,7 @@ import msgspec
 from esbench.errors import InvalidFrame, shorten
 from esbench.event import Event, Registry
 from esbench.fields import Field, fields_of, kind_named
-from esbench.log.past import dtype
+from esbench.log.codec import dtype
 from esbench.moments import moment
 
 if TYPE_CHECKING:

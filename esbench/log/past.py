@@ -20,7 +20,7 @@ from msgspec import Struct
 from esbench.errors import EsbenchError, InvalidEvent, NotFound, ReadOnly, shorten
 from esbench.event import RecordedEvent, Registry
 from esbench.fields import checked_name
-from esbench.log.codec import arrow_type, decode
+from esbench.log.codec import decode, dtype
 from esbench.log.schema import ENVELOPE, OPTIONAL, Schema
 from esbench.moments import spoken, until
 
@@ -281,24 +281,6 @@ def _columns_of(schema: Schema, name: str | None) -> list[str]:
     fields = {field.name for field in record.fields}
     common = ENVELOPE.keys() | OPTIONAL.keys() | fields
     return [column for column in columns if column in common]
-
-
-def dtype(kind: str) -> pl.DataType:
-    """Return the polars type of a column of ``kind``."""
-    import polars as pl
-
-    if kind.startswith("decimal"):
-        return pl.Decimal(18, arrow_type(kind).scale)
-    simple: dict[str, pl.DataType] = {
-        "text": pl.String(),
-        "int": pl.Int64(),
-        "bool": pl.Boolean(),
-        "float": pl.Float64(),
-        "time": pl.Datetime("us", "UTC"),
-        "date": pl.Date(),
-        "bytes": pl.Binary(),
-    }
-    return simple[kind]
 
 
 def _completed(rows: pl.LazyFrame, schema: Schema) -> pl.LazyFrame:
