@@ -51,7 +51,7 @@ const HYDRATION_CSS = `
 .es-rise { stroke-dasharray: 1; animation: es-rise .5s ease-out; }
 .es-arms { align-self: center; font: 1em/1.4 var(--es-mono); min-width: 0; overflow: hidden; padding-top: 0; }
 .es-full .es-arms { line-height: 1.25; }
-.es-arms div { white-space: pre-wrap; overflow-wrap: anywhere; padding: 0 .2em 0 3.5em; text-indent: -2em; border-radius: .3em; position: relative; }
+.es-arms div { white-space: pre-wrap; overflow-wrap: anywhere; padding: 0 .2em 0 2.5em; text-indent: -1em; border-radius: .3em; position: relative; }
 .es-arms div.es-lit { background: color-mix(in srgb, var(--es-blue) 22%, transparent); font-weight: 700; }
 .es-arms div.es-lit::before { content: "▶\\FE0E"; position: absolute; left: .3em; text-indent: 0; color: var(--es-blue); }
 .es-arms i { font-style: normal; color: var(--es-soft); }
@@ -61,19 +61,20 @@ const HYDRATION_CSS = `
 .es-full .es-state { line-height: 1.1; padding: 0 .5em; border-width: 5px; } .es-full .es-state .es-big { font-size: 1.5em; line-height: 1.1; } .es-full .es-state .es-big.es-long { font-size: 1.2em; }
 .es-full .es-caption { line-height: 1.1; }
 .es-full .es-stairs-room { flex: 1 1 7em; min-height: 7em; overflow: hidden; }
-.es-stage[data-tight="true"] .es-flow { grid-template-columns: 7.5em 1em minmax(0, 1fr) 1em 7.5em; gap: .1em .2em; } .es-stage[data-tight="true"] .es-state { padding: 0 .4em; }
+.es-stage[data-tight="true"] .es-flow { grid-template-columns: 7.5em 1em minmax(0, 1fr) 1em 7.5em; gap: .1em .2em; } .es-stage[data-tight="true"] .es-state { padding: 0 .25em; border-width: 3px; } .es-stage[data-tight="true"] .es-big.es-longer { font-size: 1em; }
+.es-stage[data-tight="true"] .es-answers button { min-width: 0; padding: .3em .4em; } [data-tight="true"] .es-answers { gap: .3em; } [data-tight="true"] .es-reason .es-sign, [data-tight="true"] .es-answers button:disabled kbd { display: none; }
 [data-tight="true"] .es-picture { display: grid; grid-template-columns: 31em minmax(0, 1fr); gap: .3em .6em; align-content: start; }
 [data-tight="true"] .es-tape, [data-tight="true"] .es-machine .es-ask { grid-column: 1 / -1; }
 [data-tight="true"] .es-machine { display: contents; }
 [data-tight="true"] .es-arms { grid-column: 1 / -1; min-height: 1.3em; } [data-tight="true"] .es-arms div:not(.es-lit) { display: none; }
 [data-tight="true"] .es-answers .es-idle { display: none; } [data-tight="true"] .es-answers:not([hidden]) + .es-hint { display: none; }
 [data-tight="true"] .es-stairs-room { grid-row: 2; grid-column: 2; min-height: 6.6em; height: 6.6em; }
-[data-tight="true"] .es-machine .es-ask { flex-wrap: wrap; gap: .2em 1em; order: 0; }
+[data-tight="true"] .es-machine .es-ask { flex-wrap: wrap; gap: .2em .6em; order: 0; }
 .es-stage[data-tight="true"] .es-tape .es-card { height: 3em; } [data-tight="true"] .es-tape .es-card span + span { display: none; }
 [data-tight="true"] .es-ifs:empty { display: none; }
 .es-stairs { display: block; width: 100%; cursor: pointer; touch-action: none; }
 [data-size="middle"] .es-flow { grid-template-columns: minmax(0, 1fr) 1.1em minmax(0, 1.62fr) 1.3em minmax(0, 1fr); }
-[data-size="middle"] .es-machine { grid-template-columns: minmax(0, 1.48fr) minmax(20em, 1fr); }
+[data-size="middle"] .es-machine { grid-template-columns: minmax(0, 1.48fr) minmax(20em, 1fr); } [data-size="middle"] .es-case { display: none; }
 [data-size="narrow"] .es-machine { grid-template-columns: minmax(0, 1fr); }
 [data-size="narrow"] .es-machine .es-ask { order: 2; } [data-size="narrow"] .es-arms { order: 3; }
 `;
@@ -258,8 +259,10 @@ function drawStairs({ frame, now, at, asking, done, held }, width, tall) {
   const picture = draw("svg", { class: "es-stairs", "data-scrub": true, width, height: tall, viewBox: `0 0 ${width} ${tall}`, role: "img", "aria-label": `Staircase: ${now.caption}` });
   const add = (tag, attributes, ...children) => picture.append(draw(tag, attributes, ...children));
   add("text", { x: 0, y: 1.05 * em, class: "es-dim" }, now.caption);
+  const crowded = now.levels.length > 0 && (bottom - top) / Math.max(ticks.length - 1, 1) < 1.1 * em;
   ticks.forEach((tick, index) => {
     add("line", { x1: left, x2: right, y1: y(tick), y2: y(tick), stroke: "var(--es-line)", "stroke-width": 1 });
+    if (crowded && tick !== now.values[at]) return; // names that would overlap: the one reached stays
     add("text", { x: left - 0.6 * em, y: y(tick) + 0.35 * em, "text-anchor": "end", class: "es-dim" }, names[index]);
   });
   const every = Math.ceil(((Math.max(...now.days.map((day) => day.length)) * 0.6 + 1) * em) / wide);

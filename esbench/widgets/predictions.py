@@ -77,10 +77,10 @@ def _still_slips(story: Story, place: int, start: Any) -> Iterator[Answer]:
 def _text_slips(story: Story, place: int) -> Iterator[Answer]:
     before = story.levels[place]
     if before is not None:
-        yield show(before), "that is the state before; the event moves it on"
+        yield show(before), "that was before; the event moves it on"
     for level, event in zip(story.levels[1:], story.events, strict=True):
         yield show(level), f"that comes with {event.type}"
-    yield NOTHING, "an event that is applied leaves a state behind"
+    yield NOTHING, "each applied event leaves a state"
     yield story.events[place].type, "that is the event; a state is what it leads to"
     yield "unknown", "the state follows from the events, every time"
     yield "failed", "no event says so"

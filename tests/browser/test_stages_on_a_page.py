@@ -230,6 +230,23 @@ def test_text_is_large_enough_and_nothing_is_cut(opened, press, page, make, arte
         assert root.evaluate("one => one.classList.contains('es-full')") is False
 
 
+@pytest.mark.parametrize("tab", ["Account", "Video"])
+def test_a_small_projector_shows_the_arm_that_fires(opened, press, page, tab):
+    """At 1280 x 720 the arm is whole and in sight, whatever the answer was."""
+    root = opened(widgets.hydration(), size=(1280, 720))
+    root.get_by_role("tab", name=tab).click()
+    press("f")
+    for letter in "abcd":
+        press("r", *["ArrowRight", letter] * 3, "ArrowLeft", "ArrowLeft")
+        arm = root.locator(".es-lit")
+        foot = root.locator(".es-foot").bounding_box()
+        box = arm.bounding_box()
+        assert box["y"] + box["height"] <= foot["y"] + 1
+        assert arm.evaluate("one => one.scrollWidth <= one.clientWidth")
+        wanted = {"Account": "initial_balance; status = 'open'", "Video": "'uploaded'"}
+        assert arm.inner_text().endswith(wanted[tab])
+
+
 @pytest.mark.parametrize("make", STAGES.values(), ids=list(STAGES))
 def test_every_control_has_a_name_and_the_order_is_fixed(opened, press, page, make):
     """Names for screen readers, controls in one order, a live sentence."""
