@@ -39,6 +39,7 @@ def close():
     clock = es.Clock("2024-01-01")
     log = es.EventLog.temporary(bank.EVENTS, clock=clock)
     log.append("a", [bank.AccountOpened(owner="A", initial_balance=500)])
+    clock.set("2024-01-05")
     log.append("a", [bank.MoneyWithdrawn(amount=400, transaction_id="t")])
     for day in (10, 11, 12, 13):
         clock.set(f"2024-02-{day}")
