@@ -305,3 +305,14 @@ def test_the_site_shows_pages_instead_of_widgets(stage, monkeypatch):
     page = data["text/html"]
     assert "import(" not in page
     assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_the_time_machine_asks_about_a_chosen_day():
+    """The question, the truth and the filter's slip are those of the day chosen."""
+    stage = widgets.small_time_machine(day="2024-01-20")
+    assert stage.finding == "What was the balance at the end of Jan 20?"
+    told = dict(stage._table["answers"])
+    assert list(told)[:2] == ["550.00", "700.00"]
+    assert "the withdrawal is lost" in told["700.00"]
+    with pytest.raises(es.NotFound, match="ask about a day from 2024-01-01"):
+        widgets.small_time_machine(day="2023-12-31")

@@ -18,9 +18,10 @@ from zoneinfo import ZoneInfo
 
 import traitlets as t
 
-from esbench.errors import InvalidFrame
+from esbench.errors import InvalidFrame, NotFound
 from esbench.event import RecordedEvent
 from esbench.lessons.letters import shuffled
+from esbench.moments import day as read_day
 from esbench.widgets import sources
 from esbench.widgets.predictions import Answer, pick
 from esbench.widgets.stage import Stage, script
@@ -51,6 +52,7 @@ class Days:
     """The days of one story, from just before its first event to after its last."""
 
     story: Story
+    chosen: date | None = None
 
     @cached_property
     def local(self) -> tuple[date, ...]:
@@ -137,13 +139,28 @@ class Days:
 
     @cached_property
     def asked(self) -> int:
-        """The index of the day asked about: the first on which the filter is wrong."""
+        """The index of the day asked about: the first on which the filter is wrong.
+
+        Raises:
+            NotFound: a day was chosen that the line does not show.
+        """
+        if self.chosen is not None:
+            return self._index(self.chosen)
         wrong = [
             index
             for index, one in enumerate(self.days)
             if one.known != one.filtered and one.filtered is not None
         ]
         return (wrong or [len(self.days) - 1 - AFTER])[0]
+
+    def _index(self, chosen: date) -> int:
+        first, last = self.days[0].day, self.days[-1].day
+        if not min(self.local) <= chosen <= last:
+            raise NotFound(
+                f"{self._who} has no {chosen} on its line: ask about a day from "
+                f"{min(self.local)} to {last}"
+            )
+        return (chosen - first).days
 
     @property
     def question(self) -> str:
@@ -225,8 +242,8 @@ class SmallTimeMachine(Stage):
 
     _esm = script("small_time_machine.js")
 
-    def __init__(self, story: Story, **traits: Any) -> None:
-        self._days = Days(story=story)
+    def __init__(self, story: Story, chosen: date | None = None, **traits: Any) -> None:
+        self._days = Days(story=story, chosen=chosen)
         asked, predict = self._days.asked, bool(traits.get("predict", True))
         super().__init__(at=asked, asking=predict, **traits)
         shuffles = {str(self.seed): self.letters(self.seed)}
@@ -308,6 +325,7 @@ def small_time_machine(
     aggregate_id: str = "acc_123",
     *,
     projection: Any = None,
+    day: date | str | None = None,
     seed: int = 0,
     predict: bool = True,
 ) -> SmallTimeMachine:
@@ -317,11 +335,14 @@ def small_time_machine(
         log: a log, or a past of one; the known story of acc_123 unless given.
         aggregate_id: whose line is drawn.
         projection: what makes a number of the events; ``bank.Account`` unless given.
+        day: the day of the question, such as "2024-01-20"; the first on which the
+            text filter is wrong unless given.
         seed: shuffles the letters of the answers.
         predict: whether the learner is asked before the line is shown.
 
     Raises:
-        NotFound: no such aggregate, or not yet in that past.
+        NotFound: no such aggregate, or not yet in that past; a day beside the line.
+        InvalidEvent: a text that writes no day.
         InvalidFrame: the projection's states hold no number.
     """
     from esbench.domains import bank
@@ -333,4 +354,5 @@ def small_time_machine(
             f"{story.call} has no number to draw a line of: give a projection with a "
             "total, such as bank.Account"
         )
-    return SmallTimeMachine(story, seed=seed, predict=predict)
+    chosen = read_day(day) if isinstance(day, str) else day
+    return SmallTimeMachine(story, chosen, seed=seed, predict=predict)
