@@ -12,7 +12,7 @@ turns the log into states; *domains* say what the events are; *analysis* brings 
 and takes answers out; *widgets* show it; *lessons* check what was learnt. Imports
 point down only, and a test holds them to it:
 
-    cli.py           the command line                                        floor 6
+    cli/             the command line                                        floor 6
     widgets/         one stage a file; the only place that knows Jupyter
     lessons/         exercise checks, hints, predictions                     floor 5
     analysis/        extracts in, answers out                                floor 5
