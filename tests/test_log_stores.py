@@ -150,7 +150,7 @@ def test_a_forked_child_leaves_the_temporary_log():
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    assert done.stdout == "sound: 1 events in 1 files\n"
+    assert done.stdout == "sound: 1 event in 1 file\n"
 
 
 def test_threads_share_an_object():

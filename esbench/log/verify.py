@@ -52,15 +52,20 @@ class Verification(Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         """Say it in a line, or a line a problem."""
-        read = f"{self.events} events in {self.files} files"
+        read = f"{_counted(self.events, 'event')} in {_counted(self.files, 'file')}"
         if self.ok:
             return f"sound: {read}"
         listed = "\n".join(f"  {problem}" for problem in self.problems)
-        return f"damaged: {len(self.problems)} problems, {read}\n{listed}"
+        found = _counted(len(self.problems), "problem")
+        return f"damaged: {found}; {read} could be read\n{listed}"
 
     def __repr__(self) -> str:
         """Return the same in one line."""
         return f"Verification({str(self).splitlines()[0]})"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"
 
 
 def newest_schema(store: Store, log_id: str) -> Schema:
