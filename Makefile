@@ -3,7 +3,7 @@
 PYTHON ?= python3
 RUN = $(PYTHON) esbench/bootstrap.py
 
-.PHONY: help lab test demo data site lock
+.PHONY: help lab test demo data site bench torture lock
 
 help:  ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
@@ -23,5 +23,11 @@ data:  ## set up, then make the samples in data/ anew
 site:  ## set up, then make every lesson a page that needs no server
 	@$(RUN) site
 
-lock:  ## set up, then write both locks from pyproject.toml
+bench:  ## set up, then measure beside the peers, about 15 minutes long
+	@$(RUN) bench
+
+torture:  ## set up, then run the tests that take long
+	@$(RUN) torture
+
+lock:  ## set up, then write the three locks from pyproject.toml
 	@$(RUN) lock

@@ -38,6 +38,7 @@ VENV = os.path.join(ROOT, ".venv")
 STAMP = os.path.join(VENV, "esbench-set-up.json")
 GUARD = os.path.join(VENV, "esbench-set-up.lock")
 LESSONS, TESTS = "requirements.lock", "requirements-test.lock"
+BENCH = "requirements-bench.lock"
 
 # What can be asked for: the lock that it needs, what runs, and what that does.
 VERBS = {
@@ -46,7 +47,9 @@ VERBS = {
     "demo": (LESSONS, ["esbench.cli", "demo"], "tell the story in the terminal"),
     "data": (LESSONS, ["esbench.cli", "data"], "make the samples in data/ anew"),
     "site": (LESSONS, ["esbench.cli", "site"], "make every lesson a plain page"),
-    "lock": (TESTS, [], "write both locks from pyproject.toml"),
+    "bench": (BENCH, ["benchmarks"], "measure beside the peers, 15 minutes long"),
+    "torture": (TESTS, ["pytest", "-m", "torture", "tests"], "run the long tests"),
+    "lock": (TESTS, [], "write the three locks from pyproject.toml"),
     "setup": (LESSONS, [], "set up, no more ('setup test' for the tests, too)"),
 }
 
@@ -131,7 +134,7 @@ def show_help() -> int:
     """List the verbs."""
     print("Usage: python3 esbench/bootstrap.py VERB [ARGUMENTS]\n")
     for verb, (_, _, purpose) in VERBS.items():
-        print(f"  {verb:6} {purpose}")
+        print(f"  {verb:7} {purpose}")
     return 0
 
 
@@ -176,7 +179,7 @@ def set_up(lock: str) -> None:
 
 
 def wants(lock: str) -> "dict[str, str]":
-    """Give what the stamp has to say; the lock for tests includes the other."""
+    """Give what the stamp has to say; every lock includes that for lessons."""
     wanted = {"python": "{}.{}".format(*sys.version_info), "folder": ROOT}
     for name in {"pyproject.toml", LESSONS, lock}:
         with open(os.path.join(ROOT, name), "rb") as file:
@@ -476,7 +479,7 @@ def venv_python() -> str:
 
 
 def make_locks(rest: "list[str]") -> int:
-    """Write both locks, with hashes and no addresses, for every system and Python.
+    """Write the locks, with hashes and no addresses, for every system and Python.
 
     What is pinned stays as it is, unless `--upgrade` is given.
     """
@@ -487,6 +490,7 @@ def make_locks(rest: "list[str]") -> int:
     for lock, more in (
         (LESSONS, []),
         (TESTS, ["--extra", "test", "--constraint", LESSONS]),
+        (BENCH, ["--extra", "bench", "--constraint", TESTS]),
     ):
         command = [venv_python(), "-m", "uv", "pip", "compile", "--quiet"]
         command += ["--universal", "--generate-hashes", "--no-emit-index-url"]

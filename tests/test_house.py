@@ -22,7 +22,8 @@ import esbench as es
 ROOT = Path(__file__).parent.parent
 BOOTSTRAP = ROOT / "esbench" / "bootstrap.py"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-LOCKS = ("requirements.lock", "requirements-test.lock")
+LOCKS = ("requirements.lock", "requirements-test.lock", "requirements-bench.lock")
+EXTRAS = {"requirements-test.lock": "test", "requirements-bench.lock": "bench"}
 HEAVY = {"polars", "pyarrow", "pandas", "narwhals", "matplotlib", "ipywidgets", "numpy"}
 TOP_LEVEL = {
     *("notebooks", "esbench", "data", "tests", "environment.yml", "pyproject.toml"),
@@ -188,18 +189,33 @@ def test_a_lock_holds_hashes_and_no_addresses(lock):
 def test_a_lock_has_what_the_project_asks_for(lock):
     """Every dependency is in the lock, in versions that the project allows."""
     wanted = PROJECT["project"]["dependencies"] + PROJECT["build-system"]["requires"]
-    if lock == "requirements-test.lock":
-        wanted = wanted + PROJECT["project"]["optional-dependencies"]["test"]
+    if lock in EXTRAS:
+        wanted = wanted + PROJECT["project"]["optional-dependencies"][EXTRAS[lock]]
     held = versions(lock)
     for requirement in map(Requirement, wanted):
         locked = held[canonicalize_name(requirement.name)]
         assert all(v in requirement.specifier for v in locked), requirement
 
 
-def test_the_lock_for_tests_holds_the_other_one():
-    """Who set up for the tests has set up for the lessons, to the same hashes."""
-    lessons, tests = (list(map(tuple, pins(lock))) for lock in LOCKS)
-    assert set(lessons) - set(tests) == set()
+@pytest.mark.parametrize("lock", EXTRAS)
+def test_a_larger_lock_holds_that_for_lessons(lock):
+    """Who set up for more has set up for the lessons, to the same hashes."""
+    lessons, more = (set(map(tuple, pins(each))) for each in (LOCKS[0], lock))
+    assert lessons - more == set()
+
+
+def test_locks_that_share_a_package_share_its_version():
+    """Tests and benchmarks run one after the other in one environment."""
+    tests, bench = (versions(lock) for lock in EXTRAS)
+    assert {
+        name for name in tests.keys() & bench if tests[name] != bench[name]
+    } == set()
+
+
+def test_the_tests_bring_what_the_extras_promise():
+    """What a user adds by an extra is what the tests run with, the peers apart."""
+    extras = PROJECT["project"]["optional-dependencies"]
+    assert set(extras["s3"]) - set(extras["test"]) == set()
 
 
 def test_conda_users_get_the_same():
