@@ -54,7 +54,7 @@ VERBS = {
 }
 
 # What pip and venv say when they fail, and what that means for a person.
-FULL = "The disk is full: set-up needs about 1.5 GB; make room, then run this again."
+FULL = "The disk is full: set-up needs about 2 GB; make room, then run this again."
 SHUT = (
     "This folder may not be written: copy the project to a folder of your own, "
     "or close the program that holds its .venv, then run this again."

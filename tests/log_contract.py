@@ -93,10 +93,33 @@ class StoreContract:
         store.create("events/1", b"longer")
         assert first != store.stamp("events/1")
 
-    def test_readers_open_the_url(self, store):
-        """What readers of Parquet open at ``url`` are the file's bytes."""
+    def test_readers_open_the_path(self, store):
+        """What readers of Parquet open at ``path`` are the file's bytes."""
         store.create("events/1", b"one")
-        assert Path(store.url("events/1")).read_bytes() == b"one"
+        assert Path(store.path("events/1")).read_bytes() == b"one"
+        assert store.path("events/1") == store.path("events/1")
+
+    def test_a_name_made_anew_has_a_path_with_the_new_bytes(self, store):
+        """Deleting a name forgets what was shown for it."""
+        store.create("events/1", b"one")
+        assert Path(store.path("events/1")).read_bytes() == b"one"
+        store.delete("events/1")
+        store.create("events/1", b"two")
+        assert Path(store.path("events/1")).read_bytes() == b"two"
+
+    def test_a_name_is_as_old_as_the_time_since_it_was_made(self, store):
+        """A new name has an age of next to nothing; an absent one has none."""
+        store.create("events/1", b"one")
+        assert 0 <= store.age("events/1") < 60
+        with pytest.raises(FileNotFoundError):
+            store.age("events/2")
+
+    def test_other_programs_have_an_address(self, store):
+        """Every name has an address of its own that ends in it."""
+        store.create("events/1", b"one")
+        store.create("events/2", b"two")
+        assert store.url("events/1") != store.url("events/2")
+        assert store.url("events/1").endswith("1")
 
 
 class LogContract:

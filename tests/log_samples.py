@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import time
 import weakref
 from datetime import date, datetime
 from pathlib import Path
@@ -84,6 +85,7 @@ class Memory:
 
     def __init__(self):
         self.files = {}
+        self.made = {}
         self.synced = []
         self._shown = tempfile.mkdtemp()
         weakref.finalize(self, shutil.rmtree, self._shown)
@@ -103,6 +105,7 @@ class Memory:
     def create(self, name, data):
         if self.files.setdefault(name, new := bytes(data)) is not new:
             raise NameTaken(name)
+        self.made[name] = time.monotonic()
 
     def delete(self, name):
         self.files.pop(name, None)
@@ -113,7 +116,14 @@ class Memory:
     def stamp(self, name):
         return 0, len(self.read(name)), 0
 
+    def age(self, name):
+        self.read(name)
+        return time.monotonic() - self.made[name]
+
     def url(self, name):
+        return self.path(name)
+
+    def path(self, name):
         shown = Path(self._shown) / name.replace("/", "-")
         shown.write_bytes(self.read(name))
         return str(shown)

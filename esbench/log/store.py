@@ -40,7 +40,7 @@ class Unsettled(StoreError):
 
 
 class Store(Protocol):
-    """The five verbs that a log needs, and a place for its scans.
+    """The five verbs that a log needs, and what its scans open.
 
     Names are relative and use ``/``; the first part is the folder.
     """
@@ -69,8 +69,22 @@ class Store(Protocol):
     def stamp(self, name: str) -> Stamp:
         """Return what changes when the file is replaced: inode, size, mtime in ns."""
 
+    def age(self, name: str) -> float:
+        """Return the seconds since ``name`` was made, by the store's own clock.
+
+        It is never more than that, and at least 0. An absent name raises
+        ``FileNotFoundError``.
+        """
+
+    def path(self, name: str) -> str:
+        """Return a local file with the whole content, for Parquet readers.
+
+        It stays while the name does, and at least until whoever opened it is done.
+        An absent name may raise ``FileNotFoundError``, here or when it is opened.
+        """
+
     def url(self, name: str) -> str:
-        """Return the path or address that Parquet readers open."""
+        """Return the path or address by which other programs open ``name``."""
 
 
 class Folder:
@@ -81,12 +95,12 @@ class Folder:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self._root = Path(path)
 
     def list(self, folder: str) -> list[str]:
         """Return the file names in ``folder``, sorted; none when it is absent."""
         try:
-            with os.scandir(self.path / folder) as entries:
+            with os.scandir(self._root / folder) as entries:
                 return sorted(entry.name for entry in entries)
         except FileNotFoundError:
             return []
@@ -96,7 +110,7 @@ class Folder:
     def read(self, name: str) -> bytes:
         """Return the whole content, or raise ``FileNotFoundError``."""
         try:
-            return (self.path / name).read_bytes()
+            return (self._root / name).read_bytes()
         except FileNotFoundError:
             raise
         except OSError as error:
@@ -106,7 +120,7 @@ class Folder:
         """Make ``name`` with ``data`` if it is absent, whole or not at all."""
         staged = self._stage(data)
         try:
-            self._link(staged, self.path / name)
+            self._link(staged, self._root / name)
         finally:
             with contextlib.suppress(OSError):
                 staged.unlink()
@@ -114,7 +128,7 @@ class Folder:
     def delete(self, name: str) -> None:
         """Remove ``name``; an absent one is no error."""
         try:
-            (self.path / name).unlink(missing_ok=True)
+            (self._root / name).unlink(missing_ok=True)
         except OSError as error:
             raise refused("delete", name, error) from error
 
@@ -123,20 +137,42 @@ class Folder:
         if os.name == "nt":  # Windows journals names itself and opens no folders
             return
         try:
-            sync_folder(self.path / folder)
+            sync_folder(self._root / folder)
         except OSError as error:
             raise Unsettled(
-                f"can't sync {self.path / folder}: {error.strerror}; check the disk"
+                f"can't sync {self._root / folder}: {error.strerror}; check the disk"
             ) from error
 
     def stamp(self, name: str) -> Stamp:
         """Return what changes when the file is replaced: inode, size, mtime in ns."""
-        found = (self.path / name).stat()
+        found = (self._root / name).stat()
         return found.st_ino, found.st_size, found.st_mtime_ns
 
+    def age(self, name: str) -> float:
+        """Return the seconds since ``name`` was made, by the disk's own clock."""
+        made = (self._root / name).stat().st_mtime
+        return max(0.0, self._now() - made)
+
+    def _now(self) -> float:
+        """Return what the disk's clock shows: the time that it gives to a new file."""
+        new = self._root / "staging" / f"{_host()}.{os.getpid()}.{secrets.token_hex(8)}"
+        try:
+            make_folder(new.parent)
+            new.touch(exist_ok=False)
+            return new.stat().st_mtime
+        except OSError:  # where nothing can be written, this process's clock must do
+            return time.time()
+        finally:
+            with contextlib.suppress(OSError):
+                new.unlink()
+
+    def path(self, name: str) -> str:
+        """Return the file itself."""
+        return str(self._root / name)
+
     def url(self, name: str) -> str:
-        """Return the path that Parquet readers open."""
-        return str(self.path / name)
+        """Return the path by which other programs open ``name``."""
+        return str(self._root / name)
 
     def tidy(self, now: float | None = None) -> tuple[str, ...]:
         """Remove staging files that dead writers left, and return their names.
@@ -156,7 +192,7 @@ class Folder:
 
     def _is_abandoned(self, name: str, now: float) -> bool:
         try:
-            age = now - (self.path / "staging" / name).stat().st_mtime
+            age = now - (self._root / "staging" / name).stat().st_mtime
         except OSError:
             return False
         host, _, rest = name.partition(".")
@@ -168,7 +204,7 @@ class Folder:
     def _stage(self, data: bytes | memoryview) -> Path:
         """Write ``data`` under a name of its own and sync it, or leave no trace."""
         name = f"{_host()}.{os.getpid()}.{secrets.token_hex(8)}"
-        staged = self.path / "staging" / name
+        staged = self._root / "staging" / name
         try:
             try:
                 _write_synced(staged, data)
@@ -178,7 +214,7 @@ class Folder:
         except OSError as error:
             with contextlib.suppress(OSError):
                 staged.unlink(missing_ok=True)
-            raise refused("write", str(self.path), error) from error
+            raise refused("write", str(self._root), error) from error
         return staged
 
     def _link(self, staged: Path, target: Path) -> None:
