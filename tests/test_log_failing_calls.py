@@ -1,0 +1,168 @@
+"""A call that fails, or kills the writer, costs nothing that was acknowledged.
+
+The n-th write, fsync, link, unlink or mkdir of a process fails once, fails from then
+on, or kills it, for every n until n is past the last. Then somebody comes and goes on.
+The log must hold what was kept, not hold what was refused, and hold the rest whole or
+not at all: as the disk is then, and after a power cut at any moment.
+"""
+
+import random
+import sys
+from collections import Counter
+from typing import NamedTuple
+
+import pytest
+from faults_recovery import check_log, check_state, crash_states, promised, told
+from faults_scenarios import SCENARIOS
+from faults_strace import needs_strace, run
+
+pytestmark = needs_strace
+
+CALLS = ("write", "fsync", "link", "unlink", "mkdir")
+PAST = 200  # the count at which strace lets a call fail; no step makes as many
+FAULTS = {
+    "fails": f"error=EIO:when={PAST}",
+    "finds no room": f"error=ENOSPC:when={PAST}",
+    "fails from then on": f"error=EIO:when={PAST}+",
+    "kills": f"signal=SIGKILL:when={PAST}",
+}
+LIMIT = 64
+SEED = 20_240_302
+
+
+class Case(NamedTuple):
+    """The n-th call of a kind, in one step of a scenario."""
+
+    scenario: str
+    step: int
+    call: str
+    nth: int
+
+    @property
+    def name(self):
+        """Give a name for its folder."""
+        return "-".join(map(str, self))
+
+    def planned(self, folder):
+        """Give what the program is told: calls before the n-th are not counted."""
+        return {
+            "scenario": self.scenario,
+            "base": str(folder / self.name),
+            "step": self.step,
+            "skipped": {self.call: PAST - self.nth},
+        }
+
+
+def counted(scenario, folder):
+    """Give how many calls of each kind each step makes when nothing fails."""
+    base = folder / scenario
+    made = run([{"scenario": scenario, "base": str(base)}], folder)[scenario]
+    counts, step = Counter(), 0
+    by_thread = Counter()
+    for call in made:
+        if call.name == "writev":
+            step += b'"ended"' in call.data(1)
+        elif call.name in CALLS:
+            by_thread[step, call.name, call.process] += 1
+    for (step, name, _), count in by_thread.items():
+        counts[step, name] = max(counts[step, name], count)
+    return counts
+
+
+def cases(scenario, folder):
+    """Give every case of a scenario, up to the first n that is past the last."""
+    counts = counted(scenario, folder)
+    return [
+        Case(scenario, step, call, nth)
+        for step in range(len(SCENARIOS[scenario]))
+        for call in CALLS
+        for nth in range(1, counts[step, call] + 2)
+    ]
+
+
+class Tried:
+    """Runs cases and looks at each log; counts what was tried and what was said.
+
+    Args:
+        folder: where to work.
+    """
+
+    def __init__(self, folder):
+        self._folder = folder
+        self._seen = set()
+        self.hits = {}
+        self.counts = Counter()
+
+    def all(self, wanted, fault):
+        """Run cases with a fault and look at what each has left."""
+        folder = self._folder / fault.replace(" ", "-")
+        folder.mkdir()
+        faults = [f"{call}:{FAULTS[fault]}" for call in CALLS]
+        made = run([case.planned(folder) for case in wanted], folder, *faults)
+        for case in wanted:
+            try:
+                self._look(folder / case.name, case, made[case.name], fault)
+            except Exception as error:
+                error.add_note(f"{fault}: {case}")
+                raise
+
+    def _look(self, base, case, made, fault):
+        said = told(base)
+        for thing in said:
+            self.counts.update(thing.keys() & {"kept", "clean", "unknown", "refused"})
+        killed = any(thing.get("status") == 9 for thing in said)
+        self.hits[case] = killed or any(call.is_injected for call in made)
+        self.counts["cases"] += self.hits[case]
+        self._look_after_power_cuts(base, made)
+        check_log(base / "log", promised(base))
+        if fault != "fails from then on":
+            check_settled(said, killed)
+
+    def _look_after_power_cuts(self, base, made):
+        for state, said in crash_states(base, made, limit=LIMIT, seed=SEED):
+            key = (frozenset(state.items()), said)
+            if key not in self._seen:
+                self._seen.add(key)
+                self.counts["states"] += 1
+                check_state(state, said)
+
+
+def check_settled(said, killed):
+    """See that every append came out, unless its process was killed in it."""
+    tried = Counter(thing["tries"] for thing in said if "tries" in thing)
+    ended = Counter(
+        thing.get("kept", thing.get("clean"))
+        for thing in said
+        if thing.keys() & {"kept", "clean"}
+    )
+    assert (tried - ended).total() <= killed
+
+
+def tell(capsys, scenario, fault, tried):
+    """Write what was tried, whether or not the test passes."""
+    with capsys.disabled():
+        sys.stdout.write(f"\n  {scenario}, a call {fault}: {dict(tried.counts)}\n")
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_every_call_may_fail(capsys, tmp_path, scenario, fault):
+    """Whatever call fails, in whatever way, what was acknowledged is kept."""
+    wanted = cases(scenario, tmp_path)
+    tried = Tried(tmp_path)
+    tried.all(wanted, fault)
+    tell(capsys, scenario, fault, tried)
+    for case in wanted:
+        is_past = case._replace(nth=case.nth + 1) not in tried.hits
+        assert tried.hits[case] is not is_past, f"{fault}: {case}"
+
+
+@pytest.mark.parametrize("fault", ["fails", "kills"])
+def test_some_calls_fail(capsys, tmp_path, fault):
+    """Of all calls that may fail, a sample, drawn with a seed."""
+    wanted = random.Random(SEED).sample(cases("visits", tmp_path), 8)
+    tried = Tried(tmp_path)
+    tried.all(wanted, fault)
+    tell(capsys, "visits", fault, tried)
+    assert tried.counts["cases"] > 4
