@@ -4,6 +4,7 @@ import hashlib
 import struct
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import accumulate
 
 import polars as pl
 import pyarrow as pa
@@ -13,11 +14,17 @@ from hypothesis import strategies as st
 from log_samples import EVENTS, NOW, Every, Opened, Paid, numbered, sample
 
 import esbench as es
-from esbench.log.chain import genesis, link
+from esbench.log.chain import BLOCK, Links, genesis, link
 from esbench.log.file import commit_name, opened, rows_in
+from esbench.log.pieces import in_order
 
 TIME = datetime(2024, 1, 15, 10, 30, tzinfo=UTC)
 MICROS = 1_705_314_600_000_000
+
+
+def shape(*lines):
+    """Give what stands for the columns that a row has a value in."""
+    return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).digest()
 
 
 def hashed(previous, *parts):
@@ -28,41 +35,103 @@ def hashed(previous, *parts):
     return digest.hexdigest()
 
 
+def framed(**columns):
+    """Give a frame of Arrow columns."""
+    return pl.DataFrame(pa.table(columns))
+
+
+NONE = shape()
+
+
 @pytest.mark.parametrize(
-    ("values", "kind", "parts"),
+    ("values", "kind", "letter", "words"),
     [
-        (["é", None, ""], pa.string(), [b"v:t:3\n\1\0\1", 2, 0, "é".encode()]),
-        (["é", None, ""], pa.large_string(), [b"v:t:3\n\1\0\1", 2, 0, "é".encode()]),
-        ([b"\x00\xff"], pa.binary(), [b"v:x:1\n\1", 2, b"\x00\xff"]),
-        ([-1, 2**63 - 1], pa.int64(), [b"v:i:2\n\1\1", -1, 2**63 - 1]),
-        ([True, None, False], pa.bool_(), [b"v:b:3\n\1\0\1", 1, 0]),
-        ([1.5, -0.0], pa.float64(), [b"v:f:2\n\1\1", struct.pack("<2d", 1.5, -0.0)]),
-        ([date(1969, 12, 31)], pa.date32(), [b"v:D:1\n\1", -1]),
-        ([TIME], pa.timestamp("us", "UTC"), [b"v:T:1\n\1", MICROS]),
-        ([Decimal("-1.50")], pa.decimal128(18, 2), [b"v:d2:1\n\1", -150]),
-        ([Decimal("0.0001")], pa.decimal128(18, 4), [b"v:d4:1\n\1", 1]),
-        ([None, None], pa.string(), []),
+        (["é", None, ""], pa.string(), "t", [2, None, 0, "é".encode()]),
+        (["é", None, ""], pa.large_string(), "t", [2, None, 0, "é".encode()]),
+        ([b"\x00\xff"], pa.binary(), "x", [4, b"00ff"]),
+        ([-1, 2**63 - 1], pa.int64(), "i", [-1, 2**63 - 1]),
+        ([True, None, False], pa.bool_(), "b", [1, None, 0]),
+        ([1.5, -0.0], pa.float64(), "f", [struct.pack("<d", v) for v in (1.5, -0.0)]),
+        ([date(1969, 12, 31)], pa.date32(), "D", [-1]),
+        ([TIME], pa.timestamp("us", "UTC"), "T", [MICROS]),
+        ([Decimal("-1.50")], pa.decimal128(18, 2), "d2", [-150]),
+        ([Decimal("0.0001")], pa.decimal128(18, 4), "d4", [1]),
+        ([None, None], pa.string(), "t", [None, None]),
     ],
     ids=str,
 )
-def test_the_bytes_of_each_kind_are_fixed(values, kind, parts):
+def test_the_bytes_of_each_kind_are_fixed(values, kind, letter, words):
     """Every kind of column has one canonical form, written out here by hand."""
-    table = pa.table({"v": pa.array(values, kind)})
-    assert link("before", table) == hashed("before", *parts)
+    mine, parts = shape(f"v:{letter}"), [len(values)]
+    for word in words[: len(values)]:
+        parts += [NONE] if word is None else [mine, word]
+    parts += words[len(values) :]
+    assert link("before", framed(v=pa.array(values, kind))) == hashed("before", *parts)
 
 
 def test_columns_are_taken_by_name():
     """Columns are hashed in the order of their names, empty ones not at all."""
-    table = pa.table({"b": [1], "a": [2]})
-    expected = hashed("", b"a:i:1\n\1", 2, b"b:i:1\n\1", 1)
-    assert expected == link("", table) == link("", table.select(["a", "b"]))
-    wider = table.append_column("c", pa.nulls(1, pa.string()))
+    frame = pl.DataFrame({"b": [1], "a": [2]})
+    expected = hashed("", 1, shape("a:i", "b:i"), 2, 1)
+    assert expected == link("", frame) == link("", frame.select("a", "b"))
+    wider = frame.with_columns(pl.lit(None, pl.String).alias("c"))
     assert link("", wider) == expected
+
+
+def test_rows_are_taken_one_after_another():
+    """Words come row by row, each after the shape of its row; texts follow them all."""
+    frame = pl.DataFrame(
+        {"n": [1, None, 3], "s": ["a", "b", None], "t": ["x", "", "z"]}
+    )
+    both, text, number = (
+        shape("n:i", "s:t", "t:t"),
+        shape("s:t", "t:t"),
+        shape("n:i", "t:t"),
+    )
+    words = [3, both, 1, 1, 1, text, 1, 0, number, 3, 1]
+    assert link("", frame) == hashed("", *words, b"ax", b"b", b"z")
+
+
+@pytest.mark.parametrize("count", [1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK])
+def test_blocks_do_not_depend_on_how_rows_come(count):
+    """A commit is hashed block by block, in one call or in several whole ones."""
+    frame = pl.select(n=pl.int_range(count), s=pl.lit("é"))
+    starts = range(0, count, BLOCK)
+    parts = []
+    for start in starts:
+        rows = range(start, min(start + BLOCK, count))
+        mine = shape("n:i", "s:t")
+        words = b"".join(mine + struct.pack("<qq", n, 2) for n in rows)
+        parts += [len(rows), words, "é".encode() * len(rows)]
+    expected = hashed("p", *parts)
+    assert link("p", frame) == expected
+    links = Links("p")
+    for start in starts:
+        is_last = start + BLOCK >= count
+        links.add(frame[start : start + BLOCK], [min(BLOCK, count - start)] * is_last)
+    assert links.chain == expected
+
+
+@given(sizes=st.lists(st.integers(1, 5), min_size=1, max_size=8))
+def test_many_commits_are_linked_in_one_go(sizes):
+    """Rows of many commits give each the chain that it has by itself."""
+    frame = pl.DataFrame(
+        {
+            "n": range(sum(sizes)),
+            "s": [None if n % 3 else "x" * (n % 4) for n in range(sum(sizes))],
+        }
+    )
+    ends = list(accumulate(sizes))
+    expected, chain = [], "p"
+    for size, end in zip(sizes, ends, strict=True):
+        chain = link(chain, frame[end - size : end])
+        expected.append(chain)
+    assert Links("p").add(frame, ends) == expected
 
 
 def test_the_head_of_a_sample_is_fixed(tmp_path):
     """The whole way from events to a head has not drifted since it was written."""
-    golden = "d8fddee5e5afc506eabbe7b84005d6581a4e24fb64173e530f4ac2a125e16965"
+    golden = "499dc8c2afde8ea79078686fbad25bc1ca514ed899c6d04cb1c7162ed76f014a"
     assert sample(tmp_path).head() == es.Head(4, golden)
     assert genesis("id-0") == hashlib.sha256(b"esbench log id-0").hexdigest()
 
@@ -89,27 +158,32 @@ KINDS = {
 }
 
 
+def linked(previous, table):
+    """Give the chain after an Arrow table."""
+    return link(previous, pl.DataFrame(table))
+
+
 @given(rows=TABLES, data=st.data())
 def test_layout_changes_no_chain(rows, data):
     """Chunks, slices, column order and wider offsets give the same chain."""
     columns = zip(KINDS.items(), zip(*rows, strict=True), strict=True)
     table = pa.table({n: pa.array(list(values), kind) for (n, kind), values in columns})
-    expected = link("x", table)
+    expected = linked("x", table)
     order = data.draw(st.permutations(list(KINDS)))
-    assert link("x", table.select(order)) == expected
+    assert linked("x", table.select(order)) == expected
     singles = pa.concat_tables([table.slice(n, 1) for n in range(len(table))])
-    assert link("x", singles) == expected
+    assert linked("x", singles) == expected
     padded = pa.concat_tables([table, table, table]).combine_chunks()
-    assert link("x", padded.slice(len(table), len(table))) == expected
+    assert linked("x", padded.slice(len(table), len(table))) == expected
     large = pa.schema([("text", pa.large_string()), ("raw", pa.large_binary())])
     kinds = [large.field(n).type if n in large.names else k for n, k in KINDS.items()]
     wide = table.cast(pa.schema(list(zip(KINDS, kinds, strict=True))))
-    assert link("x", wide) == expected
+    assert linked("x", wide) == expected
     changed = [*rows[:-1], (*rows[-1][:1], (rows[-1][1] or 0) ^ 1, *rows[-1][2:])]
     columns = zip(KINDS.items(), zip(*changed, strict=True), strict=True)
     other = pa.table({n: pa.array(list(values), kind) for (n, kind), values in columns})
-    assert link("x", other) != expected
-    assert link("y", table) != expected
+    assert linked("x", other) != expected
+    assert linked("y", table) != expected
 
 
 def chains(log):
@@ -145,7 +219,7 @@ def test_a_chain_is_recomputed_from_the_file():
     previous = genesis(log.log_id)
     for header in log.headers():
         name = commit_name(header.first)
-        _, parquet = opened(name, log._store.read(name), log.log_id)
-        previous = link(previous, rows_in(name, parquet))
+        _, parquet = opened(name, log.store.read(name), log.log_id)
+        previous = link(previous, in_order(rows_in(name, parquet)))
         assert previous == header.chain
     assert previous == log.head().chain

@@ -74,10 +74,9 @@ def test_a_renamed_commit_is_named(folder):
     """A file under a name that is not its own is told, and so is the gap."""
     last = commits(folder)[-1]
     last.rename(last.with_name(f"{9:020}.parquet"))
-    assert (commit_name(9), "it holds position 6: files were swapped or renamed") in (
-        problems(folder)
-    )
-    assert_reads_name(folder, commit_name(6))
+    told = "it holds the positions 6 to 6: files were swapped or renamed"
+    assert (commit_name(9), told) in problems(folder)
+    assert_reads_name(folder, commit_name(9))
 
 
 def test_a_copied_commit_is_named(folder):
@@ -219,7 +218,7 @@ def test_an_edit_with_a_new_digest_breaks_the_chain(folder):
 def test_an_edit_with_a_new_chain_breaks_the_next_commit(folder):
     """Changed rows with a fitting chain do not fit the commit behind them."""
     made, table = edited(folder, 3, richer)
-    edited(folder, 3, chain=link(made["previous"], table))
+    edited(folder, 3, chain=link(made["previous"], pl.DataFrame(table)))
     told = "it does not follow the commit before it"
     assert problems(folder) == [(commit_name(6), told)]
     assert_reads_name(folder, commit_name(6))
@@ -229,7 +228,7 @@ def test_a_rewritten_end_is_found_against_a_kept_head(folder):
     """A last commit made anew is only found against a head that was kept."""
     kept = es.EventLog.existing(folder).head()
     made, table = edited(folder, 4, richer)
-    edited(folder, 4, chain=link(made["previous"], table))
+    edited(folder, 4, chain=link(made["previous"], pl.DataFrame(table)))
     assert problems(folder) == []
     told = "the chain at 6 is not the kept one: the log was rewritten"
     assert problems(folder, kept) == [("events", told)]
@@ -272,7 +271,7 @@ def test_versions_with_holes_are_told(folder):
         return frame.to_arrow().cast(table.schema)
 
     made, table = edited(folder, 4, skipping)
-    edited(folder, 4, chain=link(made["previous"], table))
+    edited(folder, 4, chain=link(made["previous"], pl.DataFrame(table)))
     told = "the versions of late_1 have a hole"
     assert problems(folder) == [(commit_name(6), told)]
 

@@ -13,7 +13,9 @@ from log_samples import EVENTS, NOW, Memory, Opened, Paid, contents, numbered, s
 
 import esbench as es
 from esbench.log.store import Folder, Unsettled
-from esbench.log.view import Run, View
+from esbench.log.pieces import Run
+from esbench.log.versions import Versions
+from esbench.log.view import View
 
 resource = pytest.importorskip("resource", reason="is for POSIX")
 NOBODY = 65_534
@@ -397,7 +399,7 @@ def test_a_writer_killed_at_a_call_leaves_all_or_nothing(tmp_path, call, side, s
 
 @pytest.mark.parametrize(
     ("owner", "name"),
-    [(Run, "add"), (View, "_hold"), (View, "note_versions"), (View, "catch_up")],
+    [(Run, "add"), (View, "_hold"), (Versions, "note"), (View, "catch_up")],
     ids=lambda value: getattr(value, "__name__", value),
 )
 @pytest.mark.parametrize("is_own", [True, False])

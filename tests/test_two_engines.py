@@ -405,7 +405,7 @@ def _check_row(one, row, a, b, key):
 def test_a_log_opened_without_types_gives_the_same(rows):
     """Events of undeclared types fold alike: both engines go by names."""
     with logged(rows, (*bank.EVENTS, Noted)) as log:
-        blind = EventLog.existing(str(log._store.url("")))
+        blind = EventLog.existing(str(log.store.url("")))
         for one in BANK:
             expected = folded(one, log)
             assert expected == folded(one, blind)

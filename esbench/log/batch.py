@@ -7,14 +7,16 @@ What it may not know: stores, Parquet, how values are checked.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
 from esbench.errors import ConcurrencyError
 from esbench.event import Registry
+from esbench.log.chain import link
 from esbench.log.codec import arrow_type, decode, dtype
 from esbench.log.draft import Commit, Draft, Ready, first_result
+from esbench.log.file import SMALL
 from esbench.log.frame import Bad
 from esbench.log.repeat import looks_like_own, repeated, stands_twice
 from esbench.log.schema import OPTIONAL, Schema
@@ -84,7 +86,7 @@ def _check_recorded(column: pl.Series, view: View, clock: datetime) -> None:
     bad.add(column.is_null(), "recorded_at is missing")
     bad.add(numbers < numbers.cum_max().shift(), "recorded_at falls: sort the rows")
     bad.add(numbers > micros(clock), "recorded_at lies in the future")
-    if view.commits:
+    if view.live:
         last = from_micros(view.recorded).isoformat()
         before = f"recorded_at is before the log's last event ({last})"
         bad.add(numbers < view.recorded, before)
@@ -105,12 +107,10 @@ def _numbered(frame: pl.DataFrame, view: View, registry: Registry) -> pl.DataFra
         .replace_strict(kinds, return_dtype=pl.Int64)
         .alias("schema_version"),
     )
-    keys = frame.get_column("aggregate_id").unique()
-    starts = [view.version_of(key) for key in keys.to_list()]
-    if any(starts):
-        start = pl.DataFrame({"aggregate_id": keys, "start": starts})
+    start = view.versions_of(frame.get_column("aggregate_id").unique())
+    if start.height:
         frame = frame.join(start, on="aggregate_id", how="left", maintain_order="left")
-        version = pl.col("version") + pl.col("start")
+        version = pl.col("version") + pl.col("start").fill_null(0)
         frame = frame.with_columns(version.alias("version")).drop("start")
     if "expected_version" in frame.columns:
         _check_expected(frame)
@@ -141,34 +141,42 @@ def _ready(frame: pl.DataFrame, schema: Schema, *, imported: bool) -> Ready:
     recorded = frame.get_column("recorded_at").to_physical()
     versions = frame.group_by("aggregate_id").agg(pl.col("version").max())
     return Ready(
-        table=_table(frame, schema),
+        content=Frame(frame.drop("expected_version", strict=False)),
         schema=schema,
-        commit=Commit(
-            first=frame.item(0, "position"),
-            last=frame.item(-1, "position"),
-            versions=dict(versions.iter_rows()),
-            recorded_at=from_micros(recorded[-1]),
-        ),
+        first=frame.item(0, "position"),
+        last=frame.item(-1, "position"),
+        versions=dict(versions.iter_rows()),
         occurred=(cast("int", occurred.min()), cast("int", occurred.max())),
         recorded=(recorded[0], recorded[-1]),
         imported=imported,
     )
 
 
-def _table(frame: pl.DataFrame, schema: Schema) -> pa.Table:
-    """Return the frame as the columns of a file."""
-    import polars as pl
-    import pyarrow as pa
+class Frame:
+    """Many rows, in the columns of a frame."""
 
-    columns = schema.columns()
-    missing = [
-        pl.lit(None, dtype(kind)).alias(name)
-        for name, kind in columns.items()
-        if name not in frame.columns
-    ]
-    table = frame.with_columns(missing).select(list(columns)).to_arrow()
-    wanted = pa.schema([(name, arrow_type(kind)) for name, kind in columns.items()])
-    return table.cast(wanted)
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self._frame = frame
+
+    def chain(self, previous: str) -> str:
+        """Return the chain after these rows, that before them being ``previous``."""
+        return link(previous, self._frame)
+
+    def table(self, columns: Mapping[str, str]) -> pa.Table:
+        """Return the rows as a file holds them; many are sorted by aggregate."""
+        import polars as pl
+        import pyarrow as pa
+
+        missing = [
+            pl.lit(None, dtype(kind)).alias(name)
+            for name, kind in columns.items()
+            if name not in self._frame.columns
+        ]
+        frame = self._frame.with_columns(missing).select(list(columns))
+        if frame.height > SMALL:
+            frame = frame.sort("aggregate_id", maintain_order=True)
+        wanted = pa.schema([(name, arrow_type(kind)) for name, kind in columns.items()])
+        return frame.to_arrow().cast(wanted)
 
 
 # --- repeats ---------------------------------------------------------------------

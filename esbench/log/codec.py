@@ -2,8 +2,8 @@
 
 What lives here: the table of one commit from its rows, and the recorded events of a
 table.
-The guarantee: ``decode(encode(rows))`` equals the rows, as Python values and types,
-for declared and for unknown event types.
+The guarantee: decoding what was stored gives the rows again, as Python values and
+types, for declared and for unknown event types.
 What it may not know: files, chains, who asks.
 
 A null in a field's column means "the field's default". What a column can't say stands
@@ -17,10 +17,10 @@ pandas, which takes longer than the whole commit.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
-from decimal import Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -37,7 +37,8 @@ from esbench.event import (
     rebuilder,
 )
 from esbench.fields import fields_of, payload_of, unscaled
-from esbench.log.schema import ENVELOPE, OPTIONAL, FieldRecord, Schema, TypeRecord
+from esbench.log.chain import Word
+from esbench.log.schema import FieldRecord, Schema, TypeRecord
 from esbench.moments import EPOCH, from_micros, micros
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ _DAY_ZERO = date(1970, 1, 1)
 # --- to columns ------------------------------------------------------------------
 
 
+@cache
 def arrow_type(kind: str) -> pa.DataType:
     """Return the Arrow type that keeps values of ``kind``."""
     import pyarrow as pa
@@ -85,32 +87,39 @@ def dtype(kind: str) -> pl.DataType:
     return simple[kind]
 
 
-def encode(rows: Sequence[RecordedEvent], schema: Schema) -> pa.Table:
-    """Return the columns of a commit: all that ``schema`` knows, in its order.
+def stored(row: RecordedEvent, kinds: Mapping[str, str]) -> dict[str, Word]:
+    """Return the values of one event as its file and its chain hold them, by column.
 
     Args:
-        rows: the events in position order.
-        schema: everything that these rows use.
+        row: the event.
+        kinds: the kind of every column that it may use.
+
+    Raises:
+        InvalidEvent: a value that is not of its column's kind.
     """
-    import pyarrow as pa
-
-    columns = schema.columns()
-    values = {name: [None] * len(rows) for name in columns}
-    for index, row in enumerate(rows):
-        for name, value in _cells(row).items():
-            values[name][index] = value
-    arrays = [_packed(columns[name], values[name], name) for name in columns]
-    return pa.Table.from_arrays(arrays, names=list(columns))
-
-
-def uses(row: RecordedEvent) -> set[str]:
-    """Return the optional columns that one event needs."""
-    return OPTIONAL.keys() & _cells(row).keys()
+    words = {}
+    for name, value in _cells(row).items():
+        try:
+            words[name] = _word(kinds[name], value)
+        except (TypeError, AttributeError, ValueError, OverflowError, struct.error):
+            raise InvalidEvent(
+                f"{name} holds a value that is no {kinds[name]}: make events by "
+                "calling their type, which checks them"
+            ) from None
+    return words
 
 
 def _cells(row: RecordedEvent) -> dict[str, Any]:
     """Return the columns of one event that hold something."""
-    cells: dict[str, Any] = {name: getattr(row, name) for name in ENVELOPE}
+    cells: dict[str, Any] = {
+        "position": row.position,
+        "aggregate_id": row.aggregate_id,
+        "version": row.version,
+        "type": row.type,
+        "schema_version": row.schema_version,
+        "occurred_at": row.occurred_at,
+        "recorded_at": row.recorded_at,
+    }
     if row.metadata is not NO_METADATA:
         for name in Metadata.__struct_fields__:
             if (text := getattr(row.metadata, name)) is not None:
@@ -137,73 +146,89 @@ def _fill(cells: dict[str, Any], event: Event | UnknownEvent) -> dict[str, Any]:
     return payload
 
 
-def _packed(kind: str, values: list[Any], name: str) -> pa.Array:
-    """Return an Arrow array of ``values``, None meaning null."""
-    import pyarrow as pa
-
-    missing = values.count(None)
-    dtype = arrow_type(kind)
-    if missing == len(values):
-        return pa.nulls(len(values), dtype)
-    valid = _bits([value is not None for value in values]) if missing else None
-    try:
-        data = _buffers(kind, values)
-    except (struct.error, TypeError, AttributeError, ValueError, OverflowError):
-        raise InvalidEvent(
-            f"{name} holds a value that is no {kind}: make events by calling their "
-            "type, which checks them"
-        ) from None
-    buffers = [valid, *(pa.py_buffer(part) for part in data)]
-    return pa.Array.from_buffers(dtype, len(values), buffers, missing)
-
-
-def _bits(flags: Sequence[bool]) -> pa.Buffer:
-    import pyarrow as pa
-
-    number = sum(1 << index for index, flag in enumerate(flags) if flag)
-    return pa.py_buffer(number.to_bytes((len(flags) + 7) // 8, "little"))
-
-
-def _buffers(kind: str, values: list[Any]) -> list[bytes]:
-    """Return the data buffers of an array, without its validity."""
-    if kind in {"text", "bytes"}:
-        return _text_buffers(values, kind)
-    count = len(values)
-    if kind == "bool":
-        return [_bits([value is True for value in values]).to_pybytes()]
+def _word(kind: str, value: Any) -> Word:
+    """Return eight bytes for a value, and the text that they are the length of."""
+    if kind == "text":
+        text = value.encode()
+        return len(text).to_bytes(8, "little"), text
+    if kind == "bytes":
+        text = value.hex().encode()
+        return len(text).to_bytes(8, "little"), text
     if kind == "float":
-        return [
-            struct.pack(
-                f"<{count}d", *[0.0 if value is None else value for value in values]
-            )
-        ]
-    if kind.startswith("decimal"):
-        scale = int(kind[8:-1])
-        return [b"".join(_unscaled(value, scale) for value in values)]
-    numbers = [0 if value is None else _NUMBER[kind](value) for value in values]
-    return [struct.pack(f"<{count}{'i' if kind == 'date' else 'q'}", *numbers)]
+        return struct.pack("<d", value), b""
+    if kind in _DECIMALS:
+        number = unscaled(value, int(kind[8:-1]))
+    else:
+        number = _NUMBER[kind](value)
+    return number.to_bytes(8, "little", signed=True), b""
 
 
+_DECIMALS = {f"decimal({places})" for places in range(19)}
 _NUMBER: dict[str, Callable[[Any], int]] = {
     "int": lambda value: value,
+    "bool": lambda value: value is True,
     "time": micros,
     "date": lambda value: (value - _DAY_ZERO).days,
 }
 
 
-def _unscaled(value: Decimal | None, scale: int) -> bytes:
-    number = 0 if value is None else unscaled(value, scale)
-    return number.to_bytes(16, "little", signed=True)
+def table(rows: Sequence[Mapping[str, Word]], columns: Mapping[str, str]) -> pa.Table:
+    """Return rows from ``stored`` as the columns of a file.
+
+    Args:
+        rows: the values of each row, by column.
+        columns: the kind of every column, in the order of the file.
+    """
+    import pyarrow as pa
+
+    return pa.Table.from_arrays(
+        [
+            _packed(kind, [row.get(name) for row in rows])
+            for name, kind in columns.items()
+        ],
+        names=list(columns),
+    )
 
 
-def _text_buffers(values: list[Any], kind: str) -> list[bytes]:
-    parts = [value or b"" for value in values]
-    if kind == "text":
-        parts = [value.encode() if value else b"" for value in values]
-    ends = [0]
-    for part in parts:
-        ends.append(ends[-1] + len(part))
-    return [struct.pack(f"<{len(ends)}i", *ends), b"".join(parts)]
+def _packed(kind: str, words: list[Word | None]) -> pa.Array:
+    """Return an Arrow array of values, None meaning null."""
+    import pyarrow as pa
+
+    missing = words.count(None)
+    if missing == len(words):
+        return pa.nulls(len(words), arrow_type(kind))
+    valid = _bits([word is not None for word in words]) if missing else None
+    buffers = [
+        None if b is None else pa.py_buffer(b) for b in (valid, *_data(kind, words))
+    ]
+    return pa.Array.from_buffers(arrow_type(kind), len(words), buffers, missing)
+
+
+def _bits(flags: Sequence[bool]) -> bytes:
+    number = sum(1 << index for index, flag in enumerate(flags) if flag)
+    return number.to_bytes((len(flags) + 7) // 8, "little")
+
+
+_NOTHING = b"\0" * 8
+_SIGN = (b"\0" * 8, b"\xff" * 8)
+
+
+def _data(kind: str, words: list[Word | None]) -> list[bytes]:
+    """Return the data buffers of an array, without its validity."""
+    if kind in {"text", "bytes"}:
+        texts = [b"" if word is None else word[1] for word in words]
+        if kind == "bytes":
+            texts = [bytes.fromhex(text.decode()) for text in texts]
+        ends = accumulate(map(len, texts), initial=0)
+        return [struct.pack(f"<{len(words) + 1}i", *ends), b"".join(texts)]
+    numbers = [_NOTHING if word is None else word[0] for word in words]
+    if kind == "bool":
+        return [_bits([number[0] == 1 for number in numbers])]
+    if kind == "date":
+        return [b"".join(number[:4] for number in numbers)]
+    if kind in _DECIMALS:  # Arrow's have sixteen bytes
+        return [b"".join(number + _SIGN[number[7] >> 7] for number in numbers)]
+    return [b"".join(numbers)]
 
 
 # --- and back --------------------------------------------------------------------

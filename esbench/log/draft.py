@@ -1,7 +1,7 @@
 """An append before it is written: checked drafts, and the commit they would make.
 
 What lives here: reading the arguments of ``append`` and ``commit``, the expected
-versions, and the rows that a commit would write.
+versions, and the rows that a commit, of one append or of several, would write.
 The guarantee: everything about an append is decided here, from a view and the time,
 without touching a file; so a lost race only means deciding again.
 What it may not know: stores, Parquet.
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -31,16 +31,17 @@ from esbench.event import (
     checked_unknown,
 )
 from esbench.fields import checked_name
-from esbench.log.codec import encode, uses
+from esbench.log import codec
+from esbench.log.chain import Word, link_rows
+from esbench.log.file import SMALL
 from esbench.log.repeat import already_stored
+from esbench.log.schema import OPTIONAL, Schema
 from esbench.moments import micros, moment
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from esbench.log.schema import Schema
     from esbench.log.view import View
-
 
 SHOWN = 3
 
@@ -71,12 +72,33 @@ class Commit(Struct, frozen=True, kw_only=True):
         )
 
 
-class Ready(Struct, frozen=True, kw_only=True):
-    """A commit that is decided, and only has to be written."""
+class Content(Protocol):
+    """The rows of a commit, before they are a file."""
 
-    table: pa.Table
+    def chain(self, previous: str) -> str:
+        """Return the chain after these rows, that before them being ``previous``."""
+
+    def table(self, columns: Mapping[str, str]) -> pa.Table:
+        """Return the rows as a file holds them: these columns, in the file's order."""
+
+
+class Ready(Struct, frozen=True, kw_only=True):
+    """A commit that is decided, and only has to be written.
+
+    Attributes:
+        content: its rows.
+        schema: what the log knows with it.
+        first, last: its positions.
+        versions: each aggregate's version after it.
+        occurred, recorded: smallest and largest time, in microseconds since 1970.
+        imported: whether it brings its own recorded times.
+    """
+
+    content: Content
     schema: Schema
-    commit: Commit
+    first: int
+    last: int
+    versions: dict[str, int]
     occurred: tuple[int, int]
     recorded: tuple[int, int]
     imported: bool = False
@@ -182,35 +204,116 @@ def known(event: AnyEvent, registry: Registry, schema: Schema) -> AnyEvent:
     return event
 
 
-def decided(
-    drafts: tuple[Draft, ...], view: View, registry: Registry, now: datetime
-) -> Ready | Commit:
-    """Return what is to be written, or the first result of a repeat.
+class Group:
+    """Appends that are decided one after another and written as one file.
 
-    Raises:
-        ConcurrencyError: an expected version is stale.
-        DuplicateEvent: a known event id with other content or company.
+    Each sees what those before it have added; one that is refused adds nothing.
+
+    Args:
+        view: the log, up to its head.
+        registry: the declared event types.
+        now: the time to record, never before the log's last.
     """
-    drafts = tuple(
-        replace(draft, event=known(draft.event, registry, view.schema))
-        for draft in drafts
-    )
-    if stored := already_stored(drafts, view, registry):
-        return first_result(stored)
-    rows = _rows(drafts, view, now)
-    schema = view.schema.with_undeclared(
-        row.event.type for row in rows if isinstance(row.event, UnknownEvent)
-    )
-    schema = schema.using(set().union(*map(uses, rows)))
-    occurred = [micros(row.occurred_at) for row in rows]
-    recorded = micros(now)
-    return Ready(
-        table=encode(rows, schema),
-        schema=schema,
-        commit=first_result(rows),
-        occurred=(min(occurred), max(occurred)),
-        recorded=(recorded, recorded),
-    )
+
+    def __init__(self, view: View, registry: Registry, now: datetime) -> None:
+        self._view, self._registry, self._now = view, registry, now
+        self._rows: list[RecordedEvent] = []
+        self._stored: list[dict[str, Word]] = []
+        self._versions: dict[str, int] = {}
+        self._kinds = {**OPTIONAL, **view.schema.columns()}
+
+    def touches(self, drafts: Iterable[Draft]) -> bool:
+        """Tell whether an aggregate of these drafts has new events in the group."""
+        return any(draft.aggregate_id in self._versions for draft in drafts)
+
+    def add(self, drafts: Sequence[Draft]) -> Commit:
+        """Return what the append of these drafts gives, now or when it was made first.
+
+        Raises:
+            ConcurrencyError: an expected version is stale.
+            DuplicateEvent: a known event id with other content or company.
+            InvalidEvent: a type that this log was not opened with.
+        """
+        view, registry = self._view, self._registry
+        drafts = [_known(draft, registry, view.schema) for draft in drafts]
+        if stored := already_stored(drafts, view, registry):
+            return first_result(stored)
+        versions: dict[str, int] = {}
+        first = view.head.position + len(self._rows) + 1
+        rows = [
+            self._row(draft, position, versions)
+            for position, draft in enumerate(drafts, start=first)
+        ]
+        self._stored += [codec.stored(row, self._kinds) for row in rows]
+        self._versions |= versions
+        self._rows += rows
+        return first_result(rows)
+
+    def _row(
+        self, draft: Draft, position: int, versions: dict[str, int]
+    ) -> RecordedEvent:
+        """Return the row that a draft becomes, held against its expected version."""
+        key = draft.aggregate_id
+        version = versions.get(key) or self._versions.get(key)
+        if version is None:
+            version = self._view.version_of(key)
+        if draft.expected_version not in {None, version}:
+            raise ConcurrencyError(key, draft.expected_version or 0, version)
+        versions[key] = version + 1
+        return RecordedEvent(
+            draft.event,
+            key,
+            version + 1,
+            position,
+            draft.occurred_at or self._now,
+            self._now,
+            getattr(type(draft.event), "schema_version", 1),
+            draft.given_id,
+            draft.metadata,
+        )
+
+    def ready(self) -> Ready:
+        """Return the file to be written."""
+        schema = self._view.schema.with_undeclared(
+            row.event.type for row in self._rows if isinstance(row.event, UnknownEvent)
+        )
+        used: set[str] = set().union(*self._stored)
+        occurred = [row.occurred_at for row in self._rows]
+        recorded = micros(self._now)
+        return Ready(
+            content=Rows(self._stored, self._kinds),
+            schema=schema.using(used & OPTIONAL.keys()),
+            first=self._rows[0].position,
+            last=self._rows[-1].position,
+            versions=self._versions,
+            occurred=(micros(min(occurred)), micros(max(occurred))),
+            recorded=(recorded, recorded),
+        )
+
+
+class Rows:
+    """A few rows, packed one by one."""
+
+    def __init__(
+        self, rows: Sequence[Mapping[str, Word]], kinds: Mapping[str, str]
+    ) -> None:
+        self._rows, self._kinds = rows, kinds
+
+    def chain(self, previous: str) -> str:
+        """Return the chain after these rows, that before them being ``previous``."""
+        return link_rows(previous, self._rows, self._kinds)
+
+    def table(self, columns: Mapping[str, str]) -> pa.Table:
+        """Return the rows as a file holds them; many are sorted by aggregate."""
+        rows = self._rows
+        if len(rows) > SMALL:
+            rows = sorted(rows, key=lambda row: row["aggregate_id"][1])
+        return codec.table(rows, columns)
+
+
+def _known(draft: Draft, registry: Registry, schema: Schema) -> Draft:
+    event = known(draft.event, registry, schema)
+    return draft if event is draft.event else replace(draft, event=event)
 
 
 def first_result(rows: Sequence[RecordedEvent]) -> Commit:
@@ -221,29 +324,3 @@ def first_result(rows: Sequence[RecordedEvent]) -> Commit:
         versions={row.aggregate_id: row.version for row in rows},
         recorded_at=rows[-1].recorded_at,
     )
-
-
-def _rows(drafts: Iterable[Draft], view: View, now: datetime) -> list[RecordedEvent]:
-    """Return the rows that the drafts become, held against the expected versions."""
-    rows: list[RecordedEvent] = []
-    versions: dict[str, int] = {}
-    for position, draft in enumerate(drafts, start=view.head.position + 1):
-        key = draft.aggregate_id
-        version = versions.get(key) or view.version_of(key)
-        if draft.expected_version not in {None, version}:
-            raise ConcurrencyError(key, draft.expected_version or 0, version)
-        versions[key] = version + 1
-        rows.append(
-            RecordedEvent(
-                event=draft.event,
-                aggregate_id=key,
-                version=version + 1,
-                position=position,
-                occurred_at=draft.occurred_at or now,
-                recorded_at=now,
-                schema_version=getattr(type(draft.event), "schema_version", 1),
-                given_id=draft.given_id,
-                metadata=draft.metadata,
-            )
-        )
-    return rows

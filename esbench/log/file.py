@@ -1,6 +1,7 @@
 """One file of a log: Parquet bytes that say what they are and prove it.
 
-What lives here: sealing a commit's table into bytes, and opening such bytes.
+What lives here: the names of commits and segments, sealing their rows into bytes, and
+opening such bytes.
 The guarantee: a file that opens is bit for bit the one that was sealed, belongs to
 this log, and holds the positions that its name says.
 What it may not know: where files live, what comes before or after.
@@ -12,8 +13,10 @@ JSON escapes control characters, so the last such key in the file is the real on
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -26,30 +29,35 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-FORMAT = 1
+FORMAT = 2
 ROW_GROUP = 32_768
 SMALL = 1_000
 
 _COMMIT = re.compile(r"[0-9]{20}\.parquet")
+_SEGMENT = re.compile(r"([0-9]{20})-([0-9]{20})\.parquet")
 _HEADER = b"esbench.header"
+_ENDS = b"esbench.ends"
 _DIGEST = b"esbench.digest"
 _KEY = b"\x18" + bytes([len(_DIGEST)]) + _DIGEST + b"\x18\x40"
 _ZEROS = b"0" * 64
 
 
 class Header(Struct, frozen=True, kw_only=True):
-    """What a commit says of itself.
+    """What a commit or a segment says of itself.
 
     Attributes:
         format: the version of the log's format.
         log_id: the log that the file belongs to.
-        commit_id: the commit's own name, given by its writer.
+        commit_id: the commit's own name, given by its writer; empty for a segment.
         first, last: the positions it holds.
         previous, chain: the chain before and after its events.
         occurred, recorded: smallest and largest time, in microseconds since 1970.
         clock: ``own`` when the log's clock gave the recorded times, ``imported``
             once some commit of the log has brought its own.
-        schema: the event types and columns that the log knew with this commit.
+        schema: the event types and columns that the log knew with this file.
+        level: 0 for a commit; for a segment k, its window being 8ᵏ positions wide.
+        taken: start and commit_id of the commits that a segment took in as files.
+        marks: some positions inside a segment where commits end, with the chain there.
     """
 
     format: int
@@ -63,10 +71,20 @@ class Header(Struct, frozen=True, kw_only=True):
     recorded: tuple[int, int]
     clock: str
     schema: Schema
+    level: int = 0
+    taken: tuple[tuple[int, str], ...] = ()
+    marks: tuple[tuple[int, str], ...] = ()
 
     def __len__(self) -> int:
         """Return the number of events."""
         return self.last - self.first + 1
+
+    @property
+    def name(self) -> str:
+        """The name that its file must have."""
+        if self.level:
+            return segment_name(self.first, self.last)
+        return commit_name(self.first)
 
 
 def commit_name(first: int) -> str:
@@ -74,45 +92,145 @@ def commit_name(first: int) -> str:
     return f"events/{first:020}.parquet"
 
 
+def segment_name(first: int, last: int) -> str:
+    """Return the name of the segment of these positions."""
+    return f"segments/{first:020}-{last:020}.parquet"
+
+
 def is_commit_name(name: str) -> bool:
     """Tell whether ``name``, without its folder, can be a commit's."""
     return _COMMIT.fullmatch(name) is not None
 
 
+def segment_range(name: str) -> tuple[int, int] | None:
+    """Return the positions that a segment's name tells; None for other names."""
+    found = _SEGMENT.fullmatch(name)
+    if found is None:
+        return None
+    first, last = map(int, found.groups())
+    return (first, last) if 0 < first <= last else None
+
+
+class Sealer:
+    """A file in the making: rows go in, sealed bytes come out.
+
+    Args:
+        schema: the columns.
+        is_large: whether to lay it out densely, at the cost of some time.
+        dictionary: the text columns in which values repeat.
+    """
+
+    def __init__(
+        self, schema: pa.Schema, *, is_large: bool, dictionary: Sequence[str] = ()
+    ) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self._sink = pa.BufferOutputStream()
+        layout = _dense(schema, dictionary) if is_large else _PLAIN
+        self._writer = pq.ParquetWriter(self._sink, schema, **layout)
+
+    def write(self, rows: pa.Table) -> None:
+        """Take in rows, in the order of the file."""
+        self._writer.write_table(rows, row_group_size=ROW_GROUP)
+
+    def sealed(self, header: Header, ends: Sequence[int] = ()) -> memoryview:
+        """Return the bytes of the whole file, which hold their own digest.
+
+        Args:
+            header: what the file says of itself.
+            ends: for a segment, the last position of each commit in it.
+        """
+        more = {_HEADER: msgspec.json.encode(header), _DIGEST: _ZEROS}
+        if ends:
+            more[_ENDS] = _packed(header.first, ends)
+        self._writer.add_key_value_metadata(more)
+        self._writer.close()
+        data = bytearray(self._sink.getvalue())
+        place = data.rfind(_KEY) + len(_KEY)
+        data[place : place + 64] = hashlib.sha256(data).hexdigest().encode()
+        return memoryview(data)
+
+
 def seal(table: pa.Table, header: Header) -> memoryview:
-    """Return the bytes of a Parquet file that holds both and its own digest."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    sink = pa.BufferOutputStream()
-    with pq.ParquetWriter(sink, table.schema, **_layout(table)) as writer:
-        writer.write_table(table, row_group_size=ROW_GROUP)
-        writer.add_key_value_metadata(
-            {_HEADER: msgspec.json.encode(header), _DIGEST: _ZEROS}
-        )
-    data = bytearray(sink.getvalue())
-    place = data.rfind(_KEY) + len(_KEY)
-    data[place : place + 64] = hashlib.sha256(data).hexdigest().encode()
-    return memoryview(data)
+    """Return the bytes of a commit with these rows."""
+    is_large = table.num_rows > SMALL
+    repeated = repeating(table) if is_large else ()
+    sealer = Sealer(table.schema, is_large=is_large, dictionary=repeated)
+    sealer.write(table)
+    return sealer.sealed(header)
 
 
-def _layout(table: pa.Table) -> dict[str, object]:
-    """Return how to write it: small files plainly, large ones densely."""
-    common: dict[str, object] = {
+def repeating(table: pa.Table) -> list[str]:
+    """Return the text columns in which values repeat, judged by the first rows."""
+    first = table.slice(0, ROW_GROUP)
+    return [
+        field.name
+        for field in table.schema
+        if str(field.type) == "string"
+        and 2 * len(first.column(field.name).unique()) < first.num_rows
+    ]
+
+
+_PLAIN: dict[str, object] = {
+    "compression": "none",
+    "store_schema": False,
+    "store_decimal_as_integer": True,
+    "use_dictionary": False,
+    "write_statistics": False,
+}
+_RISING = ("position", "version", "schema_version", "occurred_at", "recorded_at")
+
+
+def _dense(schema: pa.Schema, dictionary: Sequence[str]) -> dict[str, object]:
+    unique = {
+        field.name: "DELTA_LENGTH_BYTE_ARRAY"
+        for field in schema
+        if str(field.type) in {"string", "binary"} and field.name not in dictionary
+    }
+    return {
         "compression": "zstd",
         "compression_level": 1,
         "store_schema": False,
         "store_decimal_as_integer": True,
-        "use_dictionary": False,
+        "use_dictionary": list(dictionary),
+        "column_encoding": unique | dict.fromkeys(_RISING, "DELTA_BINARY_PACKED"),
+        "write_statistics": ["aggregate_id"],
     }
-    if table.num_rows < SMALL:
-        return common
-    texts = [field.name for field in table.schema if str(field.type) == "string"]
-    numbers = ("position", "version", "schema_version", "occurred_at", "recorded_at")
-    return common | {
-        "use_dictionary": texts,
-        "column_encoding": dict.fromkeys(numbers, "DELTA_BINARY_PACKED"),
-    }
+
+
+def _packed(first: int, ends: Sequence[int]) -> bytes:
+    """Return the sizes of commits as text; alike ones take next to no space."""
+    import numpy as np
+    import pyarrow as pa
+
+    sizes = np.diff(np.array([first - 1, *ends])).astype("<u4")
+    return base64.b85encode(pa.compress(sizes.tobytes(), "zstd", asbytes=True))
+
+
+def ends_of(header: Header, metadata: pq.FileMetaData) -> list[int]:
+    """Return the last position of each commit in a file.
+
+    Raises:
+        Corrupt: they do not fill the file.
+    """
+    if not header.level:
+        return [header.last]
+    import numpy as np
+    import pyarrow as pa
+
+    size = 4 * len(header)
+    try:
+        packed = base64.b85decode(metadata.metadata[_ENDS])
+        stream = pa.CompressedInputStream(pa.BufferReader(packed), "zstd")
+        sizes = stream.read(size + 4)
+        ends = header.first - 1 + np.cumsum(np.frombuffer(sizes, "<u4"), dtype=np.int64)
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        raise Corrupt(header.name, f"its commits can't be told ({error})") from None
+    if len(ends) == 0 or ends[-1] != header.last or np.diff(ends).min(initial=1) < 1:
+        raise Corrupt(header.name, "its commits do not fill it: it was edited")
+    told: list[int] = ends.tolist()
+    return told
 
 
 def opened(name: str, data: bytes, log_id: str) -> tuple[Header, pq.ParquetFile]:
@@ -136,7 +254,7 @@ def opened(name: str, data: bytes, log_id: str) -> tuple[Header, pq.ParquetFile]
         found = parquet.metadata.metadata or {}
         header = read_header(name, found[_HEADER])
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        raise Corrupt(name, f"it is no commit of a log ({error})") from None
+        raise Corrupt(name, f"it is no file of a log ({error})") from None
     _check_place(name, header, log_id, parquet.metadata.num_rows)
     return header, parquet
 
@@ -177,9 +295,11 @@ def read_header(name: str, text: bytes) -> Header:
 def _check_place(name: str, header: Header, log_id: str, count: int) -> None:
     if header.log_id != log_id:
         raise Corrupt(name, "it belongs to another log")
-    if commit_name(header.first) != name:
+    if header.name != name:
         raise Corrupt(
-            name, f"it holds position {header.first}: files were swapped or renamed"
+            name,
+            f"it holds the positions {header.first} to {header.last}: files were "
+            "swapped or renamed",
         )
     if len(header) != count:
         raise Corrupt(name, f"it says {len(header)} events and holds {count}")

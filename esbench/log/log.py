@@ -4,18 +4,6 @@ What lives here: opening a log, appending to it, following it.
 The guarantee: an append is all or nothing, and once it has returned it survives any
 crash; two writers never get the same position; nothing is ever overwritten.
 What it may not know: projections, notebooks.
-
-How a commit is made. The creation of its name is the lock:
-
-    1  look: is everything as the caller expects?              (draft.decided)
-    2  names that others made are synced                       (view.settle)
-    3  the file is written to staging/ and synced              (store.create)
-    4  it gets its name, ``events/<first position>.parquet``; if that is taken,
-       somebody was faster: catch up and go back to 1
-    5  the folder is synced: from here on the commit is safe   (store.sync)
-    6  ``segments/`` is listed: no merge may have taken the place meanwhile
-
-An error between 4 and 5 leaves the outcome open: ``CommitUnknown``.
 """
 
 from __future__ import annotations
@@ -24,45 +12,44 @@ import contextlib
 import os
 import secrets
 import shutil
+import sys
 import tempfile
 import time
-import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
-from itertools import count
-from pathlib import Path
-from threading import RLock
-from typing import TYPE_CHECKING, Any, Self
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from msgspec.structs import replace
 
 from esbench.errors import (
-    CommitUnknown,
-    ConcurrencyError,
     Corrupt,
     DefinitionConflict,
     EsbenchError,
     InvalidEvent,
-    MendTheCall,
     NotALog,
 )
 from esbench.event import AnyEvent, Event, Metadata, RecordedEvent, Registry, Stamped
-from esbench.fields import checked_name
 from esbench.log import identity
 from esbench.log.codec import decode
-from esbench.log.draft import Commit, Ready, decided, drafted
-from esbench.log.file import FORMAT, Header, commit_name, seal
+from esbench.log.draft import Commit, drafted
+from esbench.log.file import Header
+from esbench.log.merge import ENOUGH, Merged, clear, merge
 from esbench.log.past import Coordinates, Readable
+from esbench.log.pieces import ordered
+from esbench.log.s3 import store_at
 from esbench.log.schema import Schema
-from esbench.log.store import Folder, NameTaken, Store, Unsettled
-from esbench.log.view import LOOKS, PAUSE, Head, Look, View
-from esbench.moments import from_micros, moment, system_clock
+from esbench.log.store import Store
+from esbench.log.view import Head, Look
+from esbench.log.writer import Request, Writer
+from esbench.moments import moment, system_clock
 
 if TYPE_CHECKING:
     from esbench.log.verify import Verification
 
-SLOW_CLOCK = timedelta(hours=1)
-Decide = Callable[[View, Registry, datetime], Ready | Commit]
+Merge = Literal["auto", "never"]
 
 
 class EventLog(Readable):
@@ -79,6 +66,8 @@ class EventLog(Readable):
         ids: gives the ids of the log and its commits, unique ones; random by default.
         zone: where days begin and end, such as ``Europe/Warsaw``; only for a new log,
             UTC unless said.
+        merge: ``auto`` merges small files into segments once a thousand wait,
+            ``never`` leaves that to ``merge()``.
 
     Raises:
         NotALog: the folder holds something else, or a newer format.
@@ -95,9 +84,10 @@ class EventLog(Readable):
         clock: Callable[[], datetime] = system_clock,
         ids: Callable[[], str] = lambda: secrets.token_hex(16),
         zone: str | None = None,
+        merge: Merge = "auto",
     ) -> None:
-        self._open(Folder(path), Path(path).name, events, clock, ids)
-        self._enter(identity.found(self._store) or self._made(zone), zone)
+        self._open(store_at(path), events, clock, ids, merge)
+        self._enter(identity.found(self.store) or self._made(zone), zone)
 
     @classmethod
     def over(
@@ -108,11 +98,12 @@ class EventLog(Readable):
         clock: Callable[[], datetime] = system_clock,
         ids: Callable[[], str] = lambda: secrets.token_hex(16),
         zone: str | None = None,
+        merge: Merge = "auto",
         label: str = "log",
     ) -> Self:
         """Return the log in a store of any kind, made if it is absent."""
         log = cls.__new__(cls)
-        log._open(store, label, events, clock, ids)
+        log._open((store, label), events, clock, ids, merge)
         log._enter(identity.found(store) or log._made(zone), zone)
         return log
 
@@ -124,15 +115,16 @@ class EventLog(Readable):
         *,
         clock: Callable[[], datetime] = system_clock,
         ids: Callable[[], str] = lambda: secrets.token_hex(16),
+        merge: Merge = "auto",
     ) -> Self:
-        """Return the log in a folder that must hold one; nothing is written.
+        """Return the log at a path that must hold one; nothing is written.
 
         Raises:
             NotALog: there is no log.
         """
         log = cls.__new__(cls)
-        log._open(Folder(path), Path(path).name, events, clock, ids)
-        own = identity.found(log._store)
+        log._open(store_at(path), events, clock, ids, merge)
+        own = identity.found(log.store)
         if own is None:
             raise NotALog(f"there is no log in {path}: name the folder of one")
         log._enter(own, None)
@@ -146,35 +138,37 @@ class EventLog(Readable):
         clock: Callable[[], datetime] = system_clock,
         ids: Callable[[], str] = lambda: secrets.token_hex(16),
         zone: str | None = None,
+        merge: Merge = "auto",
     ) -> Self:
         """Return a new log in a folder that vanishes with the object or the process."""
         folder = tempfile.mkdtemp(prefix="esbench-")
-        log = cls(folder, events, clock=clock, ids=ids, zone=zone)
+        log = cls(folder, events, clock=clock, ids=ids, zone=zone, merge=merge)
         log._label = "temporary"
         weakref.finalize(log, _vanish, folder, os.getpid())
         return log
 
     def _open(
         self,
-        store: Store,
-        label: str,
+        place: tuple[Store, str],
         events: Iterable[type[Event]],
         clock: Callable[[], datetime],
         ids: Callable[[], str],
+        merge: Merge,
     ) -> None:
+        if merge not in {"auto", "never"}:
+            raise DefinitionConflict(f"merge={merge!r}: write 'auto' or 'never'")
         self.registry = Registry(events)
-        self._store = store
-        self._label = label
+        self.store, self._label = place
         self._clock = clock
         self._ids = ids
-        self._lock = RLock()
-        self._is_tidy = False
+        self._merging = Lock()
+        self._merge_at = ENOUGH if merge == "auto" else sys.maxsize
 
     def _made(self, zone: str | None) -> identity.Identity:
         """Make an empty log, once the declarations are known to agree."""
         wanted = identity.checked_zone("UTC" if zone is None else zone)
         Schema().grown(self.registry)
-        return identity.made(self._store, self._ids(), wanted)
+        return identity.made(self.store, self._ids(), wanted)
 
     def _enter(self, own: identity.Identity, zone: str | None) -> None:
         """Take over what ``log.json`` says, and hold the declarations against it."""
@@ -185,29 +179,13 @@ class EventLog(Readable):
         self.log_id = own.log_id
         self.zone = own.zone
         self.coordinates = Coordinates(zone=own.zone)
-        self._view = self._new_view()
+        self._writer = Writer(
+            self.store, own.log_id, self.registry, self._clock, self._ids
+        )
         from esbench.log.verify import newest_schema
 
         with contextlib.suppress(Corrupt):  # damage waits for a read
-            newest_schema(self._store, self.log_id).grown(self.registry)
-
-    def _new_view(self) -> View:
-        return View(self._store, self.log_id, self.registry)
-
-    @contextlib.contextmanager
-    def _viewed(self) -> Iterator[View]:
-        """Give the view to one thread at a time.
-
-        An interrupt may leave it half grown; then everything is looked at anew.
-        """
-        with self._lock:
-            try:
-                yield self._view
-            except EsbenchError:
-                raise
-            except BaseException:
-                self._view = self._new_view()
-                raise
+            newest_schema(self.store, self.log_id).grown(self.registry)
 
     # --- writing -----------------------------------------------------------------
 
@@ -244,7 +222,7 @@ class EventLog(Readable):
             StoreError: the disk refused; nothing is stored.
         """
         drafts = drafted(aggregate_id, events, expected_version, occurred_at, metadata)
-        return self._commit(partial(decided, drafts))
+        return self._appended(Request(drafts))
 
     def commit(
         self,
@@ -270,7 +248,7 @@ class EventLog(Readable):
         )
         if not drafts:
             raise InvalidEvent("there is no event to append: give at least one")
-        return self._commit(partial(decided, drafts))
+        return self._appended(Request(drafts))
 
     def append_frame(self, frame: Any) -> Commit:
         """Store the rows of a frame as one commit, in row order, all or none.
@@ -291,112 +269,46 @@ class EventLog(Readable):
         from esbench.log.frame import checked
 
         rows = checked(frame, self.registry)
-        return self._commit(partial(decided_frame, rows, clock=self.now))
+        decide = partial(decided_frame, rows, clock=self.now)
+        return self._appended(Request(decide=decide))
 
-    def _commit(self, decide: Decide, commit_id: str | None = None) -> Commit:
-        """Decide and write, again while others are faster."""
-        with self._viewed() as view:
-            commit_id = commit_id or checked_name("ids()", self._ids())
-            if view.is_cold:
-                view.catch_up()
-            for lost in count():
-                ready = self._decide(decide)
-                if isinstance(ready, Commit):
-                    return ready
-                self._tidy()
-                view.settle()
-                try:
-                    return self._write(ready, commit_id)
-                except NameTaken:
-                    self._catch_up_with_winner(commit_name(ready.commit.first), lost)
-                except Unsettled as error:
-                    raise CommitUnknown(
-                        f"the disk failed while a commit was made ({error})",
-                        partial(self._settle, commit_id, decide),
-                    ) from error
-            raise AssertionError("counting has no end")
-
-    def _catch_up_with_winner(self, name: str, lost: int) -> None:
-        """Take in the commit that was faster; it may take a moment to show."""
-        if not self._view.catch_up():
-            if lost >= LOOKS:
-                raise Corrupt(
-                    name, "the name is taken, but no commit can be read there"
-                )
-            time.sleep(PAUSE * lost)
-
-    def _decide(self, decide: Decide) -> Ready | Commit:
-        """Decide on all there is: a refusal counts only if nothing new has come."""
-        while True:
+    def _appended(self, request: Request) -> Commit:
+        """Append, and merge once enough commits wait."""
+        commit = self._writer.append(request)
+        if self._writer.waiting >= self._merge_at and self._merging.acquire(
+            blocking=False
+        ):
             try:
-                return decide(self._view, self.registry, self._recording_time())
-            except (ConcurrencyError, MendTheCall):
-                if not self._view.catch_up():
-                    raise
+                with contextlib.suppress(EsbenchError, OSError):  # a read will tell
+                    self._merge()
+                self._merge_at = self._writer.waiting + ENOUGH
+            finally:
+                self._merging.release()
+        return commit
 
-    def _write(self, ready: Ready, commit_id: str) -> Commit:
-        """Make the file, or raise ``NameTaken``; later failures leave it open."""
-        name = commit_name(ready.commit.first)
-        header = self._header(ready, commit_id)
-        self._store.create(name, seal(ready.table, header))
-        try:
-            self._store.sync("events")
-            self._view.look_at_segments()
-            self._view.add_own(name, header, ready.table)
-        except (EsbenchError, OSError) as error:
-            raise Unsettled(str(error)) from error
-        self._view.note_versions(ready.commit.versions)
-        return ready.commit
+    def merge(self) -> Merged:
+        """Merge small files into segments; the log stays the same, and its head.
 
-    def _header(self, ready: Ready, commit_id: str) -> Header:
-        from esbench.log.chain import link
+        It may run beside writers, readers and other merges. What a segment took in is
+        deleted by a later merge, an hour later at the earliest: until then queries
+        that began before and lists from ``files()`` stay valid.
 
-        previous = self._view.head.chain
-        imported = ready.imported or self._view.imported
-        return Header(
-            format=FORMAT,
-            log_id=self.log_id,
-            commit_id=commit_id,
-            first=ready.commit.first,
-            last=ready.commit.last,
-            previous=previous,
-            chain=link(previous, ready.table),
-            occurred=ready.occurred,
-            recorded=ready.recorded,
-            clock="imported" if imported else "own",
-            schema=ready.schema,
-        )
+        Returns:
+            The segments made, and the files deleted.
 
-    def _settle(self, commit_id: str, decide: Decide) -> Commit:
-        """Return the commit if it is stored, else append again, under the same id."""
-        with self._lock:
-            self._view = self._new_view()
-            self._look()
-            for found in self._view.commits:
-                if found.header.commit_id == commit_id:
-                    return _result(self._view, found.header)
-            return self._commit(decide, commit_id)
+        Raises:
+            StoreError: the store refused; the log is as it was.
+            Corrupt: a damaged file.
+        """
+        with self._merging:
+            return self._merge()
 
-    def _recording_time(self) -> datetime:
-        """Return the time to record: the clock's, but never before the log's last."""
-        now = self.now()
-        last = self._view.recorded
-        if not self._view.commits or now >= from_micros(last):
-            return now
-        behind = from_micros(last) - now
-        if behind > SLOW_CLOCK:
-            warnings.warn(
-                f"the clock is {behind} behind the log's last event; events are "
-                "recorded at that event's time until it has caught up: set the clock",
-                stacklevel=5,
-            )
-        return from_micros(last)
-
-    def _tidy(self) -> None:
-        """Once a process: remove what dead writers left in staging."""
-        if not self._is_tidy and isinstance(self._store, Folder):
-            self._store.tidy()
-        self._is_tidy = True
+    def _merge(self) -> Merged:
+        with self._writer.viewed() as view:
+            head = view.look().head.position
+            live = tuple(view.live)
+        merged = merge(self.store, live, head)
+        return replace(merged, deleted=clear(self.store, self.log_id))
 
     # --- reading -----------------------------------------------------------------
 
@@ -410,14 +322,15 @@ class EventLog(Readable):
         return moment(self._clock())
 
     def _look(self) -> Look:
-        with self._viewed() as view:
+        with self._writer.viewed() as view:
             return view.look()
 
     def headers(self) -> tuple[Header, ...]:
-        """Return what every commit says of itself, in order."""
-        with self._viewed() as view:
-            view.look()
-            return tuple(found.header for found in view.commits)
+        """Return what the files say of themselves, in order.
+
+        They are the segments, and the commits that wait to be merged.
+        """
+        return self._look().headers
 
     def files(self) -> list[str]:
         """Return the paths of all files with events; the widest schema comes first.
@@ -425,10 +338,8 @@ class EventLog(Readable):
         DuckDB, pandas and pyarrow take the columns from the first file that they are
         given, and would silently drop a column that came later.
         """
-        with self._viewed() as view:
-            view.look()
-            names = [found.name for found in view.commits]
-        return [self._store.url(name) for name in names[-1:] + names[:-1]]
+        names = [header.name for header in self.headers()]
+        return [self.store.url(name) for name in names[-1:] + names[:-1]]
 
     def follow(self, after: int = 0, *, pause: float = 0.2) -> Iterator[RecordedEvent]:
         """Yield events in position order without gaps, and wait for more, for ever.
@@ -446,13 +357,9 @@ class EventLog(Readable):
             time.sleep(pause)
 
     def _between(self, after: int, look: Look) -> Iterator[RecordedEvent]:
-        import polars as pl
-
-        wanted = pl.col("position").is_between(after + 1, look.head.position)
         for piece in look.pieces:
-            if piece.last > after:
-                for frame in piece.ordered():
-                    yield from decode(frame.filter(wanted), look.schema, self.registry)
+            for frame in ordered(piece, after, look.head.position):
+                yield from decode(frame, look.schema, self.registry)
 
     def verify(self, head: Head | str | None = None) -> Verification:
         """Read every byte again and return all that is wrong; nothing is raised.
@@ -468,7 +375,7 @@ class EventLog(Readable):
         from esbench.log.verify import verification
 
         kept = Head.parse(head) if isinstance(head, str) else head
-        return verification(self._store, kept)
+        return verification(self.store, kept)
 
     def __repr__(self) -> str:
         """Name the log and count its events."""
@@ -477,20 +384,6 @@ class EventLog(Readable):
         except EsbenchError as error:
             return f"EventLog({self._label!r}, {type(error).__name__}: {error})"
         return f"EventLog({self._label!r}, {count} event{'s' * (count != 1)})"
-
-
-def _result(view: View, header: Header) -> Commit:
-    """Return what the append of a stored commit gave."""
-    import polars as pl
-
-    rows = view.between(header.first, header.last)
-    versions = rows.group_by("aggregate_id").agg(pl.col("version").max())
-    return Commit(
-        first=header.first,
-        last=header.last,
-        versions=dict(versions.iter_rows()),
-        recorded_at=from_micros(header.recorded[1]),
-    )
 
 
 def _vanish(folder: str, owner: int) -> None:

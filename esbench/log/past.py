@@ -16,18 +16,21 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from esbench.errors import EsbenchError, InvalidEvent, NotFound, ReadOnly, shorten
 from esbench.event import RecordedEvent, Registry
 from esbench.fields import checked_name
 from esbench.log.codec import decode, dtype
+from esbench.log.pieces import Large, completed, ordered, scan_files
 from esbench.log.schema import ENVELOPE, OPTIONAL, Schema
-from esbench.moments import spoken, until
+from esbench.moments import micros, spoken, until
 
 if TYPE_CHECKING:
     import polars as pl
 
     from esbench.log.log import EventLog
+    from esbench.log.pieces import Piece
     from esbench.log.view import Head, Look
 
 SHOWN = 10
@@ -69,6 +72,27 @@ class Coordinates(Struct, frozen=True, kw_only=True):
             position=_earlier(self.position, other.position),
             zone=self.zone,
         )
+
+    def touch(self, piece: Piece) -> bool:
+        """Tell whether some row of a piece may belong to this past."""
+        spans = self._against(piece)
+        return all(least <= limit for (least, _), limit in spans)
+
+    def contain(self, piece: Piece) -> bool:
+        """Tell whether every row of a piece belongs to this past."""
+        spans = self._against(piece)
+        return all(most <= limit for (_, most), limit in spans)
+
+    def _against(self, piece: Piece) -> list[tuple[tuple[int, int], int]]:
+        """Return from where to where a piece goes, beside each limit."""
+        spans = []
+        if self.occurred is not None:
+            spans.append((piece.occurred, micros(self.occurred)))
+        if self.recorded is not None:
+            spans.append((piece.recorded, micros(self.recorded)))
+        if self.position is not None:
+            spans.append(((piece.first, piece.last), self.position))
+        return spans
 
     def condition(self) -> pl.Expr | None:
         """Return the rows that belong to this past, None for all of them."""
@@ -113,9 +137,9 @@ class Readable(ABC):
     def _look(self) -> Look:
         """Return what is there to be read."""
 
-    def _condition(self) -> pl.Expr | None:
-        """Return which of its rows belong; None for all of them."""
-        return self.coordinates.condition()
+    def _limits(self) -> Coordinates:
+        """Return which of the rows belong."""
+        return self.coordinates
 
     def head(self) -> Head:
         """Return the end of the log: a position, and the chain up to it.
@@ -125,40 +149,63 @@ class Readable(ABC):
         """
         return self._look().head
 
-    def read(self, aggregate_id: str | None = None) -> Iterator[RecordedEvent]:
+    def boundary(self, position: int) -> Head:
+        """Return the nearest known end of a commit at or behind ``position``.
+
+        Raises:
+            NotFound: the log is shorter.
+        """
+        return self._look().boundary(position)
+
+    def holds(self, head: Head) -> bool:
+        """Tell whether the log is known to have had this very head once.
+
+        Merging forgets most of them; then the answer is no.
+        """
+        return self._look().holds(head)
+
+    def read(
+        self, aggregate_id: str | None = None, *, after: int = 0
+    ) -> Iterator[RecordedEvent]:
         """Yield events in position order: of one aggregate, or of all.
 
-        What is there when this is called is what is read, and no more. At most one
-        file's rows are held at a time.
+        What is there when this is called is what is read, and no more. A million rows
+        are held at a time.
 
         Args:
             aggregate_id: the aggregate; an unknown one has no events.
+            after: only events behind this position.
 
         Raises:
             Corrupt: a file that this needs is damaged, missing, swapped or foreign.
         """
         look = self._look()
+        limits = self._limits()
         frames: Iterable[pl.DataFrame]
+        pieces = [p for p in look.pieces if p.last > after and limits.touch(p)]
         if aggregate_id is None:
-            frames = chain.from_iterable([piece.ordered() for piece in look.pieces])
+            last = look.head.position
+            frames = chain.from_iterable(ordered(p, after, last) for p in pieces)
         else:
             key = checked_name("aggregate_id", aggregate_id)
-            frames = [piece.rows(key) for piece in look.pieces]
-        condition = self._condition()
+            frames = (piece.rows(key) for piece in pieces)
+        condition = _both(limits.condition(), after)
         kept = (f if condition is None else f.filter(condition) for f in frames)
         return chain.from_iterable(
             decode(frame, look.schema, self.registry) for frame in kept
         )
 
-    def scan(self, type: str | None = None) -> pl.LazyFrame:
+    def scan(self, type: str | None = None, *, after: int = 0) -> pl.LazyFrame:
         """Return the events as a polars LazyFrame, in no promised order.
 
         Columns: the envelope, the optional columns in use, ``payload`` where some
         event needs it, and one typed, nullable column an event field. Times are
-        ``Datetime('us', 'UTC')``, money is ``Decimal(18, places)``.
+        ``Datetime('us', 'UTC')``, money is ``Decimal(18, places)``. It can be
+        collected for an hour, whatever is merged meanwhile.
 
         Args:
             type: the name of an event type: its events and its columns alone.
+            after: only events behind this position.
 
         Raises:
             NotFound: the log knows no such type.
@@ -167,17 +214,19 @@ class Readable(ABC):
         import polars as pl
 
         look = self._look()
-        schema = look.schema
-        columns = _columns_of(schema, type)
-        frames = [_completed(piece.lazy(), schema) for piece in look.pieces]
-        empty = pl.LazyFrame(schema={n: dtype(k) for n, k in schema.columns().items()})
-        rows = pl.concat(frames) if frames else empty
-        condition = self._condition()
-        if condition is not None:
-            rows = rows.filter(condition)
+        columns = look.schema.columns()
+        chosen = _columns_of(look.schema, type)
+        limits = self._limits()
+        frames = []
+        for rows, is_within in _grouped(look.pieces, after, limits):
+            condition = _both(None if is_within else limits.condition(), after)
+            whole = completed(rows, columns)
+            frames.append(whole if condition is None else whole.filter(condition))
+        empty = pl.LazyFrame(schema={n: dtype(k) for n, k in columns.items()})
+        found = pl.concat(frames) if frames else empty
         if type is not None:
-            rows = rows.filter(pl.col("type") == type)
-        return rows.select(columns)
+            found = found.filter(pl.col("type") == type)
+        return found.select(chosen)
 
     @property
     def schema(self) -> Schema:
@@ -221,14 +270,17 @@ class Readable(ABC):
         import polars as pl
 
         look = self._look()
-        condition = self._condition()
-        if condition is None:
-            return look.head.position
-        counts = [
-            piece.lazy().filter(condition).select(pl.len()).collect().item()
-            for piece in look.pieces
-        ]
-        return sum(counts)
+        limits = self._limits()
+        count = 0
+        for piece in look.pieces:
+            if limits.contain(piece):
+                count += min(piece.last, look.head.position) - piece.first + 1
+            elif limits.touch(piece):
+                condition = _both(limits.condition(), 0)
+                assert condition is not None, "it does not contain all"
+                rows = piece.lazy().filter(condition)
+                count += rows.select(pl.len()).collect().item()
+        return count
 
     def _repr_html_(self) -> str:
         """Return the last events as a table; what they hold is text, never markup."""
@@ -283,15 +335,34 @@ def _columns_of(schema: Schema, name: str | None) -> list[str]:
     return [column for column in columns if column in common]
 
 
-def _completed(rows: pl.LazyFrame, schema: Schema) -> pl.LazyFrame:
-    """Return the rows with all columns of ``schema``, in its order."""
+def _both(condition: pl.Expr | None, after: int) -> pl.Expr | None:
+    """Return the condition, with that of lying behind a position."""
     import polars as pl
 
-    there = set(rows.collect_schema().names())
-    return rows.select(
-        pl.col(name) if name in there else pl.lit(None, dtype(kind)).alias(name)
-        for name, kind in schema.columns().items()
-    )
+    if not after:
+        return condition
+    behind = pl.col("position") > after
+    return behind if condition is None else behind & condition
+
+
+def _grouped(
+    pieces: Iterable[Piece], after: int, limits: Coordinates
+) -> Iterator[tuple[pl.LazyFrame, bool]]:
+    """Yield rows that may belong, and whether all of them are within the limits.
+
+    Files of the same columns come as one frame, which is quicker to read.
+    """
+    files: dict[tuple[bool, tuple[str, ...]], list[Large]] = {}
+    for piece in pieces:
+        if piece.last <= after or not limits.touch(piece):
+            continue
+        is_within = limits.contain(piece)
+        if isinstance(piece, Large):
+            files.setdefault((is_within, piece.columns), []).append(piece)
+        else:
+            yield piece.lazy(), is_within
+    for (is_within, _), alike in files.items():
+        yield scan_files(alike), is_within
 
 
 class Past(Readable):
@@ -315,11 +386,13 @@ class Past(Readable):
         return self._log
 
     def _look(self) -> Look:
+        if any(isinstance(p, Large) and p.is_gone() for p in self._seen.pieces):
+            self._seen = replace(self._log._look(), head=self._seen.head)
         return self._seen
 
-    def _condition(self) -> pl.Expr | None:
+    def _limits(self) -> Coordinates:
         pinned = Coordinates(position=self._seen.head.position)
-        return self.coordinates.within(pinned).condition()
+        return self.coordinates.within(pinned)
 
     def __repr__(self) -> str:
         """Say both coordinates and how much is left of the log."""

@@ -1,32 +1,34 @@
-"""What one process has seen of a log: verified commits, in order, and their rows.
+"""What one process has seen of a log: verified files, in order, and their rows.
 
-What lives here: catching up with the files, and the rows of what was found.
+What lives here: catching up with the files, and the pieces that were found.
 The guarantee: a view is a gapless prefix of the log whose every file was verified
 when it was first read; it only grows. What it shows outside (``look``) survives a
 crash, whoever wrote it.
 What it may not know: how commits are decided and written, pasts, projections.
 
-How a view catches up. The first time it lists ``events/`` and opens every commit in
-the order of their positions. A listing is no snapshot, so a gap means "list again";
-only a gap that stays is corruption. Later the next commit can only be called
-``<head + 1>``, so looking for that one name is enough. ``segments/`` is listed last:
-a commit is only real if no segment took its place.
+How a view catches up. The first time, and whenever there are other segments than
+before, it lists everything: ``segments/`` for a hint of what need not be read,
+``events/``, and, once the commits are opened, ``segments/`` again, which decides: the
+largest segments stand, a commit or segment inside another is not looked at. (A commit
+that is opened before that last listing can't be one that took the name of a deleted
+one.) A listing is no snapshot, so a gap means "list again"; only a gap that stays is
+corruption. In between the next commit can only be called ``<head + 1>``, so looking
+for that one name is enough.
 
-Commits of up to a thousand events stay in memory, joined into runs; larger ones are
-read from their files each time.
+Files of up to a thousand events stay in memory, joined into runs; larger ones are
+read each time.
 """
 
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Iterator
-from threading import RLock
-from typing import TYPE_CHECKING, Any, Protocol
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from esbench.errors import Corrupt, NotALog
+from esbench.errors import Corrupt, EsbenchError, NotFound
 from esbench.event import Registry
 from esbench.log.chain import genesis
 from esbench.log.file import (
@@ -36,9 +38,13 @@ from esbench.log.file import (
     is_commit_name,
     opened,
     rows_in,
+    segment_name,
+    segment_range,
 )
+from esbench.log.pieces import Large, Piece, Run
 from esbench.log.schema import Schema
-from esbench.log.store import Stamp, Store
+from esbench.log.store import Store
+from esbench.log.versions import Versions
 
 if TYPE_CHECKING:
     import polars as pl
@@ -46,7 +52,8 @@ if TYPE_CHECKING:
 
 LOOKS = 6
 PAUSE = 0.02
-BLOCK = 8_192
+
+Range = tuple[int, int]
 
 
 class Head(Struct, frozen=True):
@@ -72,157 +79,20 @@ class Head(Struct, frozen=True):
         return cls(int(position), chain)
 
 
-class Piece(Protocol):
-    """Rows of consecutive positions, in memory or in a file."""
-
-    last: int
-
-    def lazy(self) -> pl.LazyFrame:
-        """Return all rows, in no promised order."""
-
-    def rows(self, aggregate_id: str) -> pl.DataFrame:
-        """Return the rows of one aggregate, in position order."""
-
-    def after(self, position: int) -> pl.LazyFrame:
-        """Return the rows behind ``position``, in no promised order."""
-
-    def ordered(self) -> Iterator[pl.DataFrame]:
-        """Yield the rows in position order, a bounded number at a time."""
+class Forgotten(EsbenchError):
+    """A commit was merged so long ago that the segments do not tell whose it was."""
 
 
-class Run:
-    """Small commits, one after another, joined in memory; full at ``BLOCK`` rows."""
+class Held(Struct, frozen=True):
+    """One verified file: what it says, and its rows or how to read them."""
 
-    def __init__(self) -> None:
-        self._waiting: list[pa.Table] = []
-        self._frame: pl.DataFrame | None = None
-        self._places: dict[str, list[int]] = defaultdict(list)
-        self._placed = 0
-        self._lock = RLock()
-        self._count = 0
-        self.last = 0
+    header: Header
+    rows: pa.Table | Large
 
     @property
-    def is_full(self) -> bool:
-        """Whether the next commit should start a run of its own."""
-        return self._count >= BLOCK
-
-    def add(self, table: pa.Table, last: int) -> None:
-        """Take the rows of one more commit, whose last position is ``last``."""
-        with self._lock:
-            self._waiting.append(table)
-            self._count += len(table)
-            self.last = last
-
-    def frame(self) -> pl.DataFrame:
-        """Return all rows in position order."""
-        import polars as pl
-
-        with self._lock:
-            if self._waiting:
-                parts = [] if self._frame is None else [self._frame]
-                parts += map(_frame, self._joined())
-                self._frame = pl.concat(parts, how="diagonal", rechunk=True)
-                self._waiting = []
-            assert self._frame is not None, "a run is made for its first commit"
-            return self._frame
-
-    def _joined(self) -> Iterator[pa.Table]:
-        """Yield the waiting tables, those of one shape as one."""
-        import pyarrow as pa
-
-        shapes: dict[Any, list[pa.Table]] = defaultdict(list)
-        for table in self._waiting:
-            if shapes and table.schema not in shapes:
-                yield from map(pa.concat_tables, shapes.values())
-                shapes.clear()
-            shapes[table.schema].append(table)
-        yield from map(pa.concat_tables, shapes.values())
-
-    def lazy(self) -> pl.LazyFrame:
-        """Return all rows."""
-        return self.frame().lazy()
-
-    def after(self, position: int) -> pl.LazyFrame:
-        """Return the rows behind ``position``."""
-        frame = self.frame()
-        behind = frame.item(-1, "position") - position
-        return frame.tail(behind).lazy() if behind < frame.height else frame.lazy()
-
-    def rows(self, aggregate_id: str) -> pl.DataFrame:
-        """Return the rows of one aggregate, in position order."""
-        with self._lock:
-            frame = self.frame()
-            new = frame.get_column("aggregate_id")[self._placed :].to_list()
-            for place, key in enumerate(new, start=self._placed):
-                self._places[key].append(place)
-            self._placed = frame.height
-            return frame[self._places.get(aggregate_id, [])]
-
-    def ordered(self) -> Iterator[pl.DataFrame]:
-        """Yield all rows at once."""
-        return iter([self.frame()])
-
-
-class Large:
-    """A large commit, read from its file whenever it is needed."""
-
-    def __init__(self, store: Store, name: str, stamp: Stamp, header: Header) -> None:
-        self._store, self._name, self._stamp = store, name, stamp
-        self._log_id = header.log_id
-        self.last = header.last
-
-    def _checked(self) -> str:
-        """Return the file's address; verify it again if it was touched."""
-        try:
-            stamp = self._store.stamp(self._name)
-            if stamp != self._stamp:
-                opened(self._name, self._store.read(self._name), self._log_id)
-                self._stamp = stamp
-        except FileNotFoundError:
-            raise Corrupt(self._name, "it has vanished") from None
-        return self._store.url(self._name)
-
-    def lazy(self) -> pl.LazyFrame:
-        """Return all rows."""
-        import polars as pl
-
-        return pl.scan_parquet(self._checked(), glob=False)
-
-    def after(self, position: int) -> pl.LazyFrame:
-        """Return the rows behind ``position``."""
-        import polars as pl
-
-        return self.lazy().filter(pl.col("position") > position)
-
-    def rows(self, aggregate_id: str) -> pl.DataFrame:
-        """Return the rows of one aggregate, in position order."""
-        import polars as pl
-
-        mine = pl.col("aggregate_id") == aggregate_id
-        return self.lazy().filter(mine).sort("position").collect()
-
-    def ordered(self) -> Iterator[pl.DataFrame]:
-        """Yield the rows in position order, a row group at a time."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        with pq.ParquetFile(self._checked()) as file:
-            for batch in file.iter_batches():
-                yield _frame(pa.Table.from_batches([batch]))
-
-
-def _frame(table: pa.Table) -> pl.DataFrame:
-    import polars as pl
-
-    return pl.DataFrame(table)
-
-
-class Found(Struct, frozen=True):
-    """One verified commit: its name and header."""
-
-    name: str
-    header: Header
+    def name(self) -> str:
+        """The file's name in the log."""
+        return self.header.name
 
 
 class Look(Struct, frozen=True):
@@ -230,13 +100,35 @@ class Look(Struct, frozen=True):
 
     Attributes:
         pieces: the rows; the last piece may grow behind ``head``.
+        headers: what every commit that waits and every segment says of itself.
         schema: the event types that the log knows and that the program declares.
         head: the end of the log.
     """
 
     pieces: tuple[Piece, ...]
+    headers: tuple[Header, ...]
     schema: Schema
     head: Head
+
+    def boundary(self, position: int) -> Head:
+        """Return the nearest known end of a commit at or behind ``position``.
+
+        Raises:
+            NotFound: the log is shorter.
+        """
+        for header in self.headers:
+            if position <= header.last:
+                inside = (Head(*mark) for mark in header.marks if mark[0] >= position)
+                return min(
+                    [*inside, Head(header.last, header.chain)], key=lambda h: h.position
+                )
+        raise NotFound(f"the log ends at {self.head.position}, before {position}")
+
+    def holds(self, head: Head) -> bool:
+        """Tell whether the log is known to have had this very head once."""
+        return head.position <= self.head.position and (
+            head.position == 0 or self.boundary(head.position) == head
+        )
 
 
 class View:
@@ -249,26 +141,32 @@ class View:
     """
 
     def __init__(self, store: Store, log_id: str, registry: Registry) -> None:
-        self.head = Head(0, genesis(log_id))
-        self.commits: list[Found] = []
-        self.pieces: list[Piece] = []
-        self.recorded = -(2**62)
-        self.imported = False
         self._store = store
         self._log_id = log_id
         self._registry = registry
+        self._files: dict[str, Held] = {}
+        self._segments: list[str] | None = None
+        self._merged = 0
+        self._unsynced = False
+        self._ids: dict[str, tuple[int, dict[str, int]]] = {}
+        self._versions = Versions()
+        self._clear()
+
+    def _clear(self) -> None:
+        self.head = Head(0, genesis(self._log_id))
+        self.live: list[Held] = []
+        self.pieces: list[Piece] = []
+        self.recorded = -(2**62)
+        self.imported = False
+        self.waiting = 0
         self._written = Schema()
         self._schema: Schema | None = None
-        self._listed = False
-        self._unsynced = False
-        self._versions: dict[str, int] = {}
-        self._counted = 0
-        self._ids: dict[str, tuple[int, dict[str, int]]] = {}
+        self._look: Look | None = None
 
     @property
     def is_cold(self) -> bool:
         """Whether the files were never listed."""
-        return not self._listed
+        return self._segments is None
 
     @property
     def schema(self) -> Schema:
@@ -285,113 +183,172 @@ class View:
         """Return all that is there now, once no crash can take it back."""
         self.catch_up()
         self.settle()
-        return Look(tuple(self.pieces), self.schema, self.head)
+        if self._look is None:
+            headers = tuple(held.header for held in self.live)
+            self._look = Look(tuple(self.pieces), headers, self.schema, self.head)
+        return self._look
+
+    # --- catching up -------------------------------------------------------------
 
     def catch_up(self) -> bool:
-        """Take in every commit that is there now; tell whether any was new.
+        """Take in every file that is there now; tell whether any event was new.
 
         Raises:
             Corrupt: a file that this needs is damaged, missing, swapped or foreign.
         """
         before = self.head.position
-        if not self._listed:
-            self._list()
-        while self._take(commit_name(self.head.position + 1)):
-            pass
-        self.look_at_segments()
+        if self.is_cold:
+            self._list_all()
+        self._take_next()
+        if self.segments() != self._segments:
+            self._list_all()
+            self._take_next()
         return self.head.position > before
 
-    def _list(self) -> None:
-        """Open all commits; list again while there is a gap, but not for ever."""
+    def _take_next(self) -> None:
+        """Take in the commits that follow the head."""
+        while held := self._file(commit_name(self.head.position + 1)):
+            self._unsynced = True
+            self._hold(held)
+
+    def segments(self) -> list[str]:
+        """Return the names of all segments, without their folder."""
+        names = self._store.list("segments")
+        return [name for name in names if segment_range(name)]
+
+    def _list_all(self) -> None:
+        """Open all that counts; list again while there is a gap, but not for ever."""
+        problem: Corrupt | None = None
         for look in range(LOOKS):
-            firsts = sorted(
-                int(name[:20])
-                for name in self._store.list("events")
-                if is_commit_name(name)
-            )
-            if self._walk(firsts):
-                self._listed = True
+            names, segments = self._listed()
+            if (problem := self._problem(names)) is None:
+                self._hold_all(names)
+                self._segments = segments
+                self._merged = max((r[1] for r in largest(segments)), default=0)
                 return
             time.sleep(PAUSE * look)
-        missing = self.head.position + 1
-        if missing in firsts:
-            raise Corrupt(commit_name(missing), "it is listed, and can't be opened")
-        beyond = next(first for first in firsts if first > missing)
-        raise Corrupt(
-            commit_name(missing),
-            f"missing: no file holds the positions {missing} to {beyond - 1}",
-        )
+        assert problem is not None, "it was looked for"
+        raise problem
 
-    def _walk(self, firsts: list[int]) -> bool:
-        """Take the commits that start at ``firsts``; False at a gap."""
-        known = {found.header.first for found in self.commits}
-        for first in firsts:
-            if first in known:
-                continue
-            if first <= self.head.position:
+    def _listed(self) -> tuple[list[str], list[str]]:
+        """Return the files that count, by position, opened; and all segments."""
+        hinted = largest(self.segments())
+        commits = [
+            name
+            for name in map(commit_name, starts(self._store.list("events")))
+            if not is_inside(first_of(name), hinted)
+        ]
+        for name in commits:
+            self._file(name)
+        segments = self.segments()
+        ranges = largest(segments)
+        merged = [segment_name(*positions) for positions in ranges]
+        for name in merged:
+            self._file(name)
+        live = [name for name in commits if not is_inside(first_of(name), ranges)]
+        return sorted(live + merged, key=first_of), segments
+
+    def _problem(self, names: list[str]) -> Corrupt | None:
+        """Return what keeps these files from being a log without a gap."""
+        after = 0
+        for name in names:
+            first, held = first_of(name), self._files.get(name)
+            if first <= after:
                 raise Corrupt(
-                    commit_name(first),
-                    f"it starts inside the commit before it, which ends at "
-                    f"{self.head.position}: it does not belong here",
+                    name,
+                    f"it starts inside the file before it, which ends at {after}: "
+                    "it does not belong here",
                 )
-            if first > self.head.position + 1 or not self._take(commit_name(first)):
-                return False
-        return True
+            if first > after + 1:
+                return Corrupt(
+                    commit_name(after + 1),
+                    f"missing: no file holds the positions {after + 1} to {first - 1}",
+                )
+            if held is None:
+                return Corrupt(name, "it is listed, and can't be opened")
+            after = held.header.last
+        return None
 
-    def _take(self, name: str) -> bool:
-        """Take in the commit that follows the head; False when it is not there."""
+    def _file(self, name: str) -> Held | None:
+        """Return a file, verified when first read; None when it is not there."""
+        if (held := self._files.get(name)) is not None:
+            return held
         try:
             stamp = self._store.stamp(name)
             data = self._store.read(name)
         except FileNotFoundError:
-            return False
+            return None
         header, parquet = opened(name, data, self._log_id)
-        self._check_place(name, header)
-        self._unsynced = True
+        rows: pa.Table | Large
         if len(header) > SMALL:
-            self._hold(name, header, Large(self._store, name, stamp, header))
+            rows = Large(self._store, stamp, header, parquet)
         else:
-            self._hold(name, header, rows_in(name, parquet))
-        return True
+            rows = rows_in(name, parquet)
+        held = self._files[name] = Held(header, rows)
+        self._unsynced |= header.level == 0
+        return held
 
-    def _check_place(self, name: str, header: Header) -> None:
+    def _hold_all(self, names: list[str]) -> None:
+        """Start anew from these files, which have no gap."""
+        self._segments = None  # should one of them be wrong
+        before, files = self.head, self._files
+        self._clear()
+        for name in names:
+            self._hold(files[name])
+        self._files = {name: files[name] for name in names}
+        if self.head.position < before.position:
+            raise Corrupt(
+                commit_name(self.head.position + 1),
+                f"the log was seen to end at {before.position}, and its tail is gone",
+            )
+
+    def _hold(self, held: Held) -> None:
+        """Take in the file that follows the head."""
+        header = held.header
         if header.previous != self.head.chain:
-            raise Corrupt(name, "it does not follow the commit before it")
+            raise Corrupt(held.name, "it does not follow the commit before it")
         if header.recorded[0] < self.recorded:
-            raise Corrupt(name, "it was recorded before the commit before it")
-
-    def _hold(self, name: str, header: Header, rows: pa.Table | Large) -> None:
-        if isinstance(rows, Large):
-            self.pieces.append(rows)
+            raise Corrupt(held.name, "it was recorded before the commit before it")
+        if isinstance(held.rows, Large):
+            self.pieces.append(held.rows)
         else:
-            self._run().add(rows, header.last)
-        self.commits.append(Found(name, header))
+            self._run(header).add(header, held.rows)
+        self.live.append(held)
         self.head = Head(header.last, header.chain)
         joined = self._written.joined(header.schema)
         if joined != self._written:
             self._written, self._schema = joined, None
         self.recorded = header.recorded[1]
         self.imported = header.clock == "imported"
+        self.waiting += header.level == 0
+        self._look = None
 
-    def _run(self) -> Run:
-        """Return the run that takes the next small commit."""
+    def _run(self, header: Header) -> Run:
+        """Return the run that takes the next small file."""
         last = self.pieces[-1] if self.pieces else None
         if not isinstance(last, Run) or last.is_full:
-            last = Run()
+            last = Run(header)
             self.pieces.append(last)
         return last
 
-    def add_own(self, name: str, header: Header, table: pa.Table) -> None:
+    def add_own(
+        self,
+        header: Header,
+        data: memoryview,
+        table: pa.Table,
+        versions: dict[str, int],
+    ) -> None:
         """Take in a commit that this process has just written and synced."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         rows: pa.Table | Large = table
         if len(header) > SMALL:
-            stamp = self._store.stamp(name)
-            rows = Large(self._store, name, stamp, header)
-        self._hold(name, header, rows)
-
-    def look_at_segments(self) -> None:
-        """Refuse merged segments: no other commit may have taken a place meanwhile."""
-        refuse_segments(self._store)
+            parquet = pq.ParquetFile(pa.BufferReader(data))
+            rows = Large(self._store, self._store.stamp(header.name), header, parquet)
+        self._versions.note(header, versions)
+        held = self._files[header.name] = Held(header, rows)
+        self._hold(held)
 
     def settle(self) -> None:
         """Make the names that others made survive a crash, if any are new."""
@@ -399,25 +356,54 @@ class View:
             self._store.sync("events")
             self._unsynced = False
 
+    def has_commit(self, first: int, commit_id: str) -> bool:
+        """Tell whether the commit that starts at ``first`` is the one of this id.
+
+        Raises:
+            Forgotten: it was merged so long ago that nothing tells.
+        """
+        for held in self.live:
+            if held.header.first == first and not held.header.level:
+                return held.header.commit_id == commit_id
+        return self.taken_in(first, commit_id) is True
+
+    def taken_in(self, position: int, commit_id: str) -> bool | None:
+        """Tell whether a segment took in this commit, which may be one's own.
+
+        Returns:
+            True and False as the segments tell; None when none of them covers the
+            position; ``Forgotten`` is raised when they do not tell any more.
+        """
+        names = self.segments()
+        if names == self._segments and position > self._merged:
+            return None
+        ranges = map(segment_range, names)
+        covering = [
+            found for found in ranges if found and found[0] <= position <= found[1]
+        ]
+        if not covering:
+            return None
+        for positions in sorted(covering, key=lambda found: found[1] - found[0]):
+            held = self._file(segment_name(*positions))
+            told = dict(held.header.taken) if held else {}
+            if position in told:
+                return told[position] == commit_id
+        raise Forgotten(
+            f"the commit at {position} was merged too long ago to tell whose it is"
+        )
+
+    # --- what is in it -----------------------------------------------------------
+
     def version_of(self, aggregate_id: str) -> int:
         """Return the last version of an aggregate; 0 when it has no events."""
-        return self.versions().get(aggregate_id, 0)
+        return self._versions.of(aggregate_id, self.pieces)
 
-    def versions(self) -> dict[str, int]:
-        """Return the last version of every aggregate."""
-        import polars as pl
+    def versions_of(self, aggregates: pl.Series) -> pl.DataFrame:
+        """Return the last version of those aggregates that have events.
 
-        last = pl.col("version").max()
-        for piece in self.behind(self._counted):
-            frame = piece.after(self._counted).group_by("aggregate_id").agg(last)
-            self._versions.update(frame.collect().iter_rows())
-        self._counted = self.head.position
-        return self._versions
-
-    def note_versions(self, versions: dict[str, int]) -> None:
-        """Take over the versions of a commit of one's own, all counted before it."""
-        self._versions.update(versions)
-        self._counted = self.head.position
+        Columns: aggregate_id, start.
+        """
+        return self._versions.of_many(aggregates, self.pieces)
 
     def ids_of(self, aggregate_id: str) -> dict[str, int]:
         """Return the position of each event id that was given for an aggregate."""
@@ -440,17 +426,36 @@ class View:
         """Return the rows of the positions ``first`` to ``last``, in order."""
         import polars as pl
 
-        wanted = pl.col("position") <= last
-        rows = [
-            piece.after(first - 1).filter(wanted) for piece in self.behind(first - 1)
+        found = [
+            p.between(first, last) for p in self.behind(first - 1) if p.first <= last
         ]
-        return pl.concat(rows, how="diagonal").sort("position").collect()
+        return pl.concat(found, how="diagonal")
 
 
-def refuse_segments(store: Store) -> None:
-    """Refuse merged segments: this version writes none and reads none."""
-    if store.list("segments"):
-        raise NotALog(
-            "the log holds merged segments, which only a newer esbench reads: "
-            "use that one"
-        )
+# --- names -----------------------------------------------------------------------
+
+
+def first_of(name: str) -> int:
+    """Return the position that a commit's or segment's name begins with."""
+    return int(name.partition("/")[2][:20])
+
+
+def starts(names: Iterable[str]) -> list[int]:
+    """Return the first positions that names in ``events/`` tell, sorted."""
+    return sorted(int(name[:20]) for name in names if is_commit_name(name))
+
+
+def largest(names: Iterable[str]) -> list[Range]:
+    """Return the ranges of segments that lie in no other one, sorted."""
+    ranges = {found for name in names if (found := segment_range(name))}
+    kept: list[Range] = []
+    for first, last in sorted(ranges, key=lambda found: (found[0], -found[1])):
+        if not kept or last > kept[-1][1]:
+            kept.append((first, last))
+    return kept
+
+
+def is_inside(position: int, ranges: Sequence[Range]) -> bool:
+    """Tell whether a position lies in one of these ranges, which are sorted."""
+    place = bisect_right(ranges, position, key=lambda found: found[0]) - 1
+    return place >= 0 and position <= ranges[place][1]

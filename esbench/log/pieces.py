@@ -1,0 +1,321 @@
+"""Rows of consecutive positions, in memory or in a file: what a log is read from.
+
+What lives here: ``Run``, small commits joined in memory, and ``Large``, a big commit
+or a segment that is read from its file whenever it is needed.
+The guarantee: a piece gives the rows of its positions and no others; a file that was
+touched since it was verified is verified again before its rows are used.
+What it may not know: which pieces make a log, how they got there.
+
+A large file is sorted by aggregate and version. One aggregate is found through the
+statistics of its row groups, which are kept; position order is made by sorting, a
+million rows at a time.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from threading import RLock
+from typing import TYPE_CHECKING, Protocol
+
+from esbench.errors import Corrupt
+from esbench.log.codec import dtype
+from esbench.log.file import Header, ends_of, opened
+from esbench.log.store import Stamp, Store
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+BLOCK = 8_192
+SORTED_AT_ONCE = 1_000_000
+
+Bounds = tuple[str | None, str | None]
+
+
+class Piece(Protocol):
+    """Rows of consecutive positions, in memory or in a file.
+
+    Attributes:
+        first, last: the positions.
+        occurred, recorded: smallest and largest time, in microseconds since 1970.
+    """
+
+    first: int
+    last: int
+    occurred: tuple[int, int]
+    recorded: tuple[int, int]
+
+    def lazy(self) -> pl.LazyFrame:
+        """Return all rows, in no promised order."""
+
+    def rows(self, aggregate_id: str) -> pl.DataFrame:
+        """Return the rows of one aggregate, in position order."""
+
+    def between(self, first: int, last: int) -> pl.DataFrame:
+        """Return the rows of these positions, in their order."""
+
+
+def ordered(piece: Piece, after: int, last: int) -> Iterator[pl.DataFrame]:
+    """Yield the rows behind ``after`` and up to ``last`` in position order.
+
+    A bounded number of rows is held at a time.
+    """
+    first, end = max(piece.first, after + 1), min(piece.last, last)
+    for start in range(first, end + 1, SORTED_AT_ONCE):
+        yield piece.between(start, min(start + SORTED_AT_ONCE - 1, end))
+
+
+class Run:
+    """Small commits, one after another, joined in memory; full at ``BLOCK`` rows."""
+
+    def __init__(self, header: Header) -> None:
+        self._waiting: list[pa.Table] = []
+        self._frame: pl.DataFrame | None = None
+        self._places: dict[str, list[int]] = defaultdict(list)
+        self._placed = 0
+        self._lock = RLock()
+        self.first, self.last = header.first, header.first - 1
+        self.occurred = header.occurred
+        self.recorded = header.recorded
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the next commit should start a run of its own."""
+        return self.last - self.first >= BLOCK
+
+    def add(self, header: Header, rows: pa.Table) -> None:
+        """Take the rows of one more commit."""
+        with self._lock:
+            self._waiting.append(rows)
+            self.last = header.last
+            self.occurred = (
+                min(self.occurred[0], header.occurred[0]),
+                max(self.occurred[1], header.occurred[1]),
+            )
+            self.recorded = self.recorded[0], header.recorded[1]
+
+    def frame(self) -> pl.DataFrame:
+        """Return all rows in position order."""
+        import polars as pl
+
+        with self._lock:
+            if self._waiting:
+                parts = [] if self._frame is None else [self._frame]
+                parts += map(in_order, self._joined())
+                self._frame = pl.concat(parts, how="diagonal", rechunk=True)
+                self._waiting = []
+            assert self._frame is not None, "a run is made for its first commit"
+            return self._frame
+
+    def _joined(self) -> Iterator[pa.Table]:
+        """Yield the waiting tables, those of one shape as one."""
+        import pyarrow as pa
+
+        shape: pa.Schema = None
+        alike: list[pa.Table] = []
+        for table in self._waiting:
+            if alike and table.schema != shape:
+                yield pa.concat_tables(alike)
+                alike = []
+            shape = table.schema
+            alike.append(table)
+        yield pa.concat_tables(alike)
+
+    def lazy(self) -> pl.LazyFrame:
+        """Return all rows."""
+        return self.frame().lazy()
+
+    def between(self, first: int, last: int) -> pl.DataFrame:
+        """Return the rows of these positions, in their order."""
+        start = max(first - self.first, 0)
+        return self.frame()[start : max(last + 1 - self.first, start)]
+
+    def rows(self, aggregate_id: str) -> pl.DataFrame:
+        """Return the rows of one aggregate, in position order."""
+        with self._lock:
+            frame = self.frame()
+            new = frame.get_column("aggregate_id")[self._placed :].to_list()
+            for place, key in enumerate(new, start=self._placed):
+                self._places[key].append(place)
+            self._placed = frame.height
+            return frame[self._places.get(aggregate_id, [])]
+
+
+class Large:
+    """A large commit or a segment, read from its file whenever it is needed."""
+
+    def __init__(
+        self, store: Store, stamp: Stamp, header: Header, parquet: pq.ParquetFile
+    ) -> None:
+        self._store, self._stamp = store, stamp
+        self._lock = RLock()
+        self._metadata = parquet.metadata
+        self._groups: list[Bounds] | None = None
+        self._file: pq.ParquetFile | None = None
+        self.header = header
+        self.first, self.last = header.first, header.last
+        self.occurred, self.recorded = header.occurred, header.recorded
+        self.columns = tuple(parquet.schema_arrow.names)
+
+    def ends(self) -> list[int]:
+        """Return the last position of each commit in it."""
+        return ends_of(self.header, self._metadata)
+
+    def spans(self) -> list[tuple[str, int]]:
+        """Return the largest aggregate and the number of rows of each row group."""
+        counts = range(self._metadata.num_row_groups)
+        return [
+            (most, self._metadata.row_group(number).num_rows)
+            for number, (_, most) in zip(counts, self._bounds(), strict=True)
+            if most is not None
+        ]
+
+    def is_gone(self) -> bool:
+        """Whether the file is not there any more."""
+        try:
+            self._store.stamp(self.header.name)
+        except FileNotFoundError:
+            return True
+        return False
+
+    def path(self) -> str:
+        """Return where the file is; verify it again if it was touched.
+
+        Raises:
+            Corrupt: it was changed, or has vanished.
+        """
+        name = self.header.name
+        try:
+            stamp = self._store.stamp(name)
+            if stamp != self._stamp:
+                header, _ = opened(name, self._store.read(name), self.header.log_id)
+                if header != self.header:
+                    raise Corrupt(name, "it was replaced by another file")
+                self._stamp, self._file = stamp, None
+            return self._store.path(name)
+        except FileNotFoundError:
+            raise Corrupt(name, "it has vanished") from None
+
+    def lazy(self) -> pl.LazyFrame:
+        """Return all rows."""
+        return scan_files([self])
+
+    def between(self, first: int, last: int) -> pl.DataFrame:
+        """Return the rows of these positions, in their order."""
+        import polars as pl
+
+        rows = self.lazy()
+        if first > self.first or last < self.last:
+            rows = rows.filter(pl.col("position").is_between(first, last))
+        return rows.sort("position").collect()
+
+    def rows(self, aggregate_id: str) -> pl.DataFrame:
+        """Return the rows of one aggregate, in position order."""
+        import polars as pl
+
+        with self._lock:
+            found = [
+                self._of(aggregate_id, group)
+                for group in self._candidates(aggregate_id)
+            ]
+        if not found:
+            return self._nothing()
+        return found[0] if len(found) == 1 else pl.concat(found)
+
+    def last_version(self, aggregate_id: str) -> int:
+        """Return the last version of an aggregate here; 0 when it has no events."""
+        with self._lock:
+            for group in reversed(self._candidates(aggregate_id)):
+                start, end = self._span(aggregate_id, group)
+                if start < end:
+                    column = self._read(group, ["version"]).column(0)
+                    return int(column[end - 1].as_py())
+        return 0
+
+    def _of(self, aggregate_id: str, group: int) -> pl.DataFrame:
+        start, end = self._span(aggregate_id, group)
+        if start == end:
+            return self._nothing()
+        return _frame(self._read(group).slice(start, end - start))
+
+    def _span(self, aggregate_id: str, group: int) -> tuple[int, int]:
+        """Return where the rows of an aggregate begin and end in a row group."""
+        import polars as pl
+
+        table = self._read(group, ["aggregate_id"])
+        keys = pl.Series(table.column(0).combine_chunks())
+        start = keys.search_sorted(aggregate_id, side="left")
+        return start, keys.search_sorted(aggregate_id, side="right")
+
+    def _nothing(self) -> pl.DataFrame:
+        return _frame(self._open().schema_arrow.empty_table())
+
+    def _read(self, group: int, columns: list[str] | None = None) -> pa.Table:
+        return self._open().read_row_group(group, columns=columns, use_threads=False)
+
+    def _open(self) -> pq.ParquetFile:
+        import pyarrow.parquet as pq
+
+        path = self.path()
+        if self._file is None:
+            self._file = pq.ParquetFile(path, metadata=self._metadata)
+        return self._file
+
+    def _candidates(self, aggregate_id: str) -> Sequence[int]:
+        """Return the row groups that may hold rows of an aggregate."""
+        return [
+            number
+            for number, (least, most) in enumerate(self._bounds())
+            if (least is None or least <= aggregate_id)
+            and (most is None or aggregate_id <= most)
+        ]
+
+    def _bounds(self) -> Sequence[Bounds]:
+        if self._groups is None:
+            self._groups = list(_bounds(self._metadata))
+        return self._groups
+
+
+def _bounds(metadata: pq.FileMetaData) -> Iterator[Bounds]:
+    """Yield the smallest and largest aggregate of each row group, None if unknown."""
+    names = [metadata.schema.column(i).name for i in range(metadata.num_columns)]
+    place = names.index("aggregate_id")
+    for number in range(metadata.num_row_groups):
+        known = metadata.row_group(number).column(place).statistics
+        if known is None or not known.has_min_max:
+            yield None, None
+        else:
+            yield known.min, known.max
+
+
+def _frame(table: pa.Table) -> pl.DataFrame:
+    import polars as pl
+
+    return pl.DataFrame(table)
+
+
+def in_order(table: pa.Table) -> pl.DataFrame:
+    """Return the rows of a file in position order."""
+    frame = _frame(table)
+    positions = frame.get_column("position")
+    return frame if positions.is_sorted() else frame.sort("position")
+
+
+def scan_files(files: Sequence[Large]) -> pl.LazyFrame:
+    """Return all rows of files that have the same columns."""
+    import polars as pl
+
+    return pl.scan_parquet([file.path() for file in files], glob=False)
+
+
+def completed(rows: pl.LazyFrame, columns: Mapping[str, str]) -> pl.LazyFrame:
+    """Return the rows with exactly these columns, in this order."""
+    import polars as pl
+
+    there = set(rows.collect_schema().names())
+    return rows.select(
+        pl.col(name) if name in there else pl.lit(None, dtype(kind)).alias(name)
+        for name, kind in columns.items()
+    )
