@@ -26,7 +26,7 @@ from __future__ import annotations
 import contextlib
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -220,7 +220,7 @@ def _snapshots(store: Store) -> list[int]:
     return sorted(found)
 
 
-def _chunks(parts: Sequence[Held], columns: dict[str, str]) -> Iterator[pa.Table]:
+def _chunks(parts: Sequence[Held], columns: Mapping[str, str]) -> Iterator[pa.Table]:
     """Yield all rows by aggregate and version, a bounded number at a time."""
     import polars as pl
     import pyarrow as pa

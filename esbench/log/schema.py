@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -87,7 +88,7 @@ def describe(cls: type[Event]) -> TypeRecord:
     return TypeRecord(cls.schema_version, tuple(map(_described, fields_of(cls))))
 
 
-class Schema(Struct, frozen=True):
+class Schema(Struct, frozen=True, dict=True):
     """The event types of a log and the optional columns in use.
 
     Attributes:
@@ -98,8 +99,12 @@ class Schema(Struct, frozen=True):
     types: dict[str, TypeRecord] = {}
     optional: tuple[str, ...] = ()
 
-    def columns(self) -> dict[str, str]:
+    def columns(self) -> Mapping[str, str]:
         """Return every column's name and kind: envelope, optional, then fields."""
+        return self._columns
+
+    @cached_property
+    def _columns(self) -> dict[str, str]:
         columns = dict(ENVELOPE)
         columns |= {name: OPTIONAL[name] for name in OPTIONAL if name in self.optional}
         for record in self.types.values():

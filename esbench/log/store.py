@@ -95,13 +95,12 @@ class Folder:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._root = Path(path)
+        self._root = os.fspath(path)
 
     def list(self, folder: str) -> list[str]:
         """Return the file names in ``folder``, sorted; none when it is absent."""
         try:
-            with os.scandir(self._root / folder) as entries:
-                return sorted(entry.name for entry in entries)
+            return sorted(os.listdir(self._at(folder)))
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -110,7 +109,8 @@ class Folder:
     def read(self, name: str) -> bytes:
         """Return the whole content, or raise ``FileNotFoundError``."""
         try:
-            return (self._root / name).read_bytes()
+            with open(self._at(name), "rb", buffering=0) as file:
+                return file.read()
         except FileNotFoundError:
             raise
         except OSError as error:
@@ -120,15 +120,17 @@ class Folder:
         """Make ``name`` with ``data`` if it is absent, whole or not at all."""
         staged = self._stage(data)
         try:
-            self._link(staged, self._root / name)
+            self._link(staged, self._at(name))
         finally:
             with contextlib.suppress(OSError):
-                staged.unlink()
+                os.unlink(staged)
 
     def delete(self, name: str) -> None:
         """Remove ``name``; an absent one is no error."""
         try:
-            (self._root / name).unlink(missing_ok=True)
+            os.unlink(self._at(name))
+        except FileNotFoundError:
+            pass
         except OSError as error:
             raise refused("delete", name, error) from error
 
@@ -137,25 +139,25 @@ class Folder:
         if os.name == "nt":  # Windows journals names itself and opens no folders
             return
         try:
-            sync_folder(self._root / folder)
+            sync_folder(self._at(folder))
         except OSError as error:
             raise Unsettled(
-                f"can't sync {self._root / folder}: {error.strerror}; check the disk"
+                f"can't sync {self._at(folder)}: {error.strerror}; check the disk"
             ) from error
 
     def stamp(self, name: str) -> Stamp:
         """Return what changes when the file is replaced: inode, size, mtime in ns."""
-        found = (self._root / name).stat()
+        found = os.stat(self._at(name))
         return found.st_ino, found.st_size, found.st_mtime_ns
 
     def age(self, name: str) -> float:
         """Return the seconds since ``name`` was made, by the disk's own clock."""
-        made = (self._root / name).stat().st_mtime
+        made = os.stat(self._at(name)).st_mtime
         return max(0.0, self._now() - made)
 
     def _now(self) -> float:
         """Return what the disk's clock shows: the time that it gives to a new file."""
-        new = self._root / "staging" / f"{_host()}.{os.getpid()}.{secrets.token_hex(8)}"
+        new = Path(self._own_name())
         try:
             make_folder(new.parent)
             new.touch(exist_ok=False)
@@ -168,11 +170,11 @@ class Folder:
 
     def path(self, name: str) -> str:
         """Return the file itself."""
-        return str(self._root / name)
+        return self._at(name)
 
     def url(self, name: str) -> str:
         """Return the path by which other programs open ``name``."""
-        return str(self._root / name)
+        return self._at(name)
 
     def tidy(self, now: float | None = None) -> tuple[str, ...]:
         """Remove staging files that dead writers left, and return their names.
@@ -192,7 +194,7 @@ class Folder:
 
     def _is_abandoned(self, name: str, now: float) -> bool:
         try:
-            age = now - (self._root / "staging" / name).stat().st_mtime
+            age = now - os.stat(self._at(f"staging/{name}")).st_mtime
         except OSError:
             return False
         host, _, rest = name.partition(".")
@@ -201,44 +203,51 @@ class Folder:
             return age > DAY
         return age > HOUR and not _is_alive(int(process))
 
-    def _stage(self, data: bytes | memoryview) -> Path:
+    def _at(self, name: str) -> str:
+        return f"{self._root}/{name}" if name else self._root
+
+    def _own_name(self) -> str:
+        own = f"{_host()}.{os.getpid()}.{secrets.token_hex(8)}"
+        return self._at(f"staging/{own}")
+
+    def _stage(self, data: bytes | memoryview) -> str:
         """Write ``data`` under a name of its own and sync it, or leave no trace."""
-        name = f"{_host()}.{os.getpid()}.{secrets.token_hex(8)}"
-        staged = self._root / "staging" / name
+        staged = self._own_name()
         try:
             try:
                 _write_synced(staged, data)
             except FileNotFoundError:
-                make_folder(staged.parent)
+                make_folder(Path(staged).parent)
                 _write_synced(staged, data)
         except OSError as error:
             with contextlib.suppress(OSError):
-                staged.unlink(missing_ok=True)
-            raise refused("write", str(self._root), error) from error
+                os.unlink(staged)
+            raise refused("write", self._root, error) from error
         return staged
 
-    def _link(self, staged: Path, target: Path) -> None:
+    def _link(self, staged: str, target: str) -> None:
         """Give the staged file its name, which must be free."""
         try:
             try:
                 _link_or_rename(staged, target)
             except FileNotFoundError:
-                make_folder(target.parent)
+                make_folder(Path(target).parent)
                 _link_or_rename(staged, target)
         except FileExistsError:
-            raise NameTaken(target.name) from None
+            raise NameTaken(target) from None
         except OSError as error:
+            folder = str(Path(target).parent)
             if error.errno in _NO_LINKS:
                 raise StoreError(
-                    f"{target.parent} is on a file system without hard links, so two "
+                    f"{folder} is on a file system without hard links, so two "
                     "writers could overwrite each other: keep the log on a local disk"
                 ) from error
             if error.errno in _DEFINITE or isinstance(error, FileNotFoundError):
-                raise refused("write", str(target.parent), error) from error
-            raise Unsettled(f"{target.name}: {error.strerror}") from error
+                raise refused("write", folder, error) from error
+            raise Unsettled(f"{target}: {error.strerror}") from error
 
 
-def _write_synced(path: Path, data: bytes | memoryview) -> None:
+def _write_synced(path: str, data: bytes | memoryview) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o644)
     try:
         rest = memoryview(data)
@@ -267,7 +276,7 @@ def _full_sync(descriptor: int) -> None:
         os.fsync(descriptor)
 
 
-def sync_folder(path: Path) -> None:
+def sync_folder(path: str | Path) -> None:
     """Make the names in ``path`` survive a crash; a read-only disk has none to lose."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -288,13 +297,13 @@ def make_folder(path: Path) -> None:
             sync_folder(path.parent)
 
 
-def _link_or_rename(staged: Path, target: Path) -> None:
+def _link_or_rename(staged: str, target: str) -> None:
     try:
         os.link(staged, target)
     except OSError as error:
         if os.name != "nt" or isinstance(error, FileExistsError):
             raise
-        staged.rename(target)  # on Windows a rename refuses a taken name
+        os.rename(staged, target)  # on Windows a rename refuses a taken name
 
 
 def _host() -> str:
