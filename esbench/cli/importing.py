@@ -162,16 +162,16 @@ def import_(
         "skip_bad": skip_bad,
     } | ({"quotes": False} if no_quotes else {})
     settings = with_file(said, mapping)
-    folder, target = _target(log, settings)
+    place, target = _target(log, settings)
     with _working(json=json):
         contents = [_content(name) for name in files]
         plan = plan_import(target, contents, settings)
     if not json:
         report(plan, settings, target)
-    is_new = _is_new(target, folder)
-    commit = None if dry_run else _carried_out(plan, settings, target, folder)
+    is_new = _is_new(target, place)
+    commit = None if dry_run else _carried_out(plan, settings, target, place)
     if commit is not None and is_new and not json:
-        tables.out(f"made the log {folder}; its days begin and end in {target.zone}")
+        tables.out(f"made the log {place}; its days begin and end in {target.zone}")
     _ended(plan, settings, commit, target, dry_run=dry_run, json=json)
 
 
@@ -202,24 +202,26 @@ def _content(name: str) -> tuple[str, bytes]:
     return path.name, path.read_bytes()
 
 
-def _target(log: Path | None, settings: Settings) -> tuple[Path, EventLog]:
+def _target(log: Path | None, settings: Settings) -> tuple[str, EventLog]:
     """Return the log; a temporary one in its place as long as there is none."""
-    from esbench.cli.place import folder_of
+    from esbench.cli.place import held_in, place_of
     from esbench.domains import bank
     from esbench.log import EventLog
 
-    folder = folder_of(log)
-    if folder.exists() and any(folder.iterdir()):
-        return folder, EventLog.existing(folder, bank.EVENTS)
-    return folder, EventLog.temporary(bank.EVENTS, zone=settings.zone)
+    place = place_of(log)
+    if held_in(place):
+        return place, EventLog.existing(place, bank.EVENTS)
+    return place, EventLog.temporary(bank.EVENTS, zone=settings.zone)
 
 
-def _is_new(target: EventLog, folder: Path) -> bool:
-    return not (folder / "log.json").exists() and not len(target)
+def _is_new(target: EventLog, place: str) -> bool:
+    from esbench.cli.place import held_in
+
+    return "log.json" not in held_in(place) and not len(target)
 
 
 def _carried_out(
-    plan: Plan, settings: Settings, target: EventLog, folder: Path
+    plan: Plan, settings: Settings, target: EventLog, place: str
 ) -> Commit | None:
     """Write what is planned; the log is made only now, if it was not there."""
     from esbench.domains import bank
@@ -227,10 +229,10 @@ def _carried_out(
 
     if plan.bad and not settings.skip_bad:
         return None
-    if _is_new(target, folder):
+    if _is_new(target, place):
         if not plan.events:
             return None
-        target = EventLog(folder, bank.EVENTS, zone=target.zone)
+        target = EventLog(place, bank.EVENTS, zone=target.zone)
     with _working(json=False):
         return plan.commit(target, skip_bad=settings.skip_bad)
 

@@ -57,7 +57,7 @@ def info(
     if not wanted.is_text:
         give(types, receipt, wanted, title="Types")
         return
-    tables.quiet(f"{asked.folder}, {receipt.said}")
+    tables.quiet(f"{asked.place}, {receipt.said}")
     tables.out()
     tables.print_grid(_upright(held, receipt.zone), upright=True)
     tables.out()
@@ -85,11 +85,11 @@ def _held(past: Past) -> dict[str, Any]:
 
 def _files(log: EventLog) -> dict[str, Any]:
     """Return what the whole log is made of."""
-    files = log.files()
     headers = log.headers()
+    sizes = [log.store.stamp(header.name)[1] for header in headers]
     return {
         "commits": len(headers),
-        "bytes": sum(Path(file).stat().st_size for file in files),
+        "bytes": sum(sizes),
         "zone": log.zone,
         "clock": headers[-1].clock if headers else "own",
         "log_id": log.log_id,
@@ -144,13 +144,13 @@ def verify(
       esbench verify --log my-bank
       esbench verify --head 3:5f2c...
     """
-    from esbench.cli.place import folder_of
-    from esbench.log.store import Folder
+    from esbench.cli.place import place_of
+    from esbench.log.s3 import store_at
     from esbench.log.verify import verification
 
-    folder = folder_of(log)
-    _need_folder(folder)
-    found = verification(Folder(folder), _head(head))
+    place = place_of(log)
+    _need_remains(place)
+    found = verification(store_at(place)[0], _head(head))
     if json:
         said = {
             "ok": found.ok,
@@ -168,12 +168,13 @@ def verify(
         raise typer.Exit(FAILED)
 
 
-def _need_folder(folder: Path) -> None:
+def _need_remains(place: str) -> None:
     """Refuse what holds neither a log nor the remains of one."""
+    from esbench.cli.place import held_in
     from esbench.errors import NotALog
 
-    if not (folder / "log.json").exists() and not (folder / "events").is_dir():
-        raise NotALog(f"there is no log in {folder}: name the folder of one")
+    if not held_in(place) & {"log.json", "events", "segments"}:
+        raise NotALog(f"there is no log in {place}: name the folder of one")
 
 
 def _head(text: str | None) -> Any:
@@ -193,10 +194,10 @@ def head(*, log: options.Log = None, json: options.Json = False) -> None:
       esbench head --log my-bank > my-bank.head
       esbench verify --log my-bank --head "$(cat my-bank.head)"
     """
-    from esbench.cli.place import folder_of
+    from esbench.cli.place import place_of
     from esbench.log import EventLog
 
-    end = EventLog.existing(folder_of(log)).head()
+    end = EventLog.existing(place_of(log)).head()
     if json:
         said = {"position": end.position, "chain": end.chain, "head": str(end)}
         write(json_bytes(said), form(json=True))

@@ -21,7 +21,8 @@ Log = Annotated[
         "--log",
         metavar="FOLDER",
         envvar="ESBENCH_LOG",
-        help="The folder of the log; the current folder unless said.",
+        help="The log: a folder, or s3://bucket/folder; the current folder unless "
+        "said.",
         show_default=False,
     ),
 ]

@@ -27,41 +27,51 @@ DOMAINS: dict[str, tuple[str, ...]] = {
 }
 
 
-def folder_of(given: Path | None) -> Path:
-    """Return the folder that was named, or the current one if it is a log."""
+def place_of(given: Path | None) -> str:
+    """Return the folder or address that was named, or this folder if it is a log."""
+    from esbench.log.s3 import written
+
     if given is not None:
-        return given
+        return written(given)
     if Path("log.json").is_file():
-        return Path.cwd()
+        return str(Path.cwd())
     raise Misuse(
         "which log? Say --log FOLDER, set ESBENCH_LOG, or go into a log's folder; "
         "'esbench init FOLDER' makes one"
     )
 
 
+def held_in(place: str) -> set[str]:
+    """Return the names right inside a folder or address; none where there is none."""
+    from esbench.log.s3 import store_at
+
+    store, _ = store_at(place)
+    return set(store.list(""))
+
+
 def opened(given: Path | None, types: str | None = None) -> EventLog:
     """Return the log, with the event types that its events call for.
 
     Args:
-        given: the folder, as ``--log`` names it.
+        given: the folder or address, as ``--log`` names it.
         types: ``module:NAME`` of the event types, if the caller said so.
     """
     from esbench.log import EventLog
 
-    folder = folder_of(given)
-    plain = EventLog.existing(folder)
-    events = declared(types) if types else events_for(types_in(folder, plain.log_id))
-    return EventLog.existing(folder, events)
+    place = place_of(given)
+    plain = EventLog.existing(place)
+    events = declared(types) if types else events_for(types_in(place, plain.log_id))
+    return EventLog.existing(place, events)
 
 
-def types_in(folder: Path, log_id: str) -> set[str]:
+def types_in(place: str, log_id: str) -> set[str]:
     """Return the names of the event types in a log, as its newest file says."""
     from esbench.errors import Restore
-    from esbench.log.store import Folder
+    from esbench.log.s3 import store_at
     from esbench.log.verify import newest_schema
 
     try:
-        return set(newest_schema(Folder(folder), log_id).types)
+        return set(newest_schema(store_at(place)[0], log_id).types)
     except Restore:  # whoever reads the file will say what is wrong with it
         return set()
 

@@ -30,7 +30,7 @@ class Question:
     """A past, as the options of a reading command name it.
 
     Args:
-        log: the folder.
+        log: the folder or address.
         about: the day or moment asked about.
         known: the day or moment asked on.
         position: the last position to be read.
@@ -45,9 +45,9 @@ class Question:
         position: int | None,
         types: str | None,
     ) -> None:
-        from esbench.cli.place import folder_of, opened
+        from esbench.cli.place import opened, place_of
 
-        self.folder = folder_of(log)
+        self.place = place_of(log)
         self.types = types
         whole = opened(log, types)
         self.past: Past = whole.as_of(about, recorded=known, position=position)
@@ -79,7 +79,7 @@ class Question:
         at = coordinates_of(self.past.coordinates, self.past.head().position)
         pinned = [word for k, v in at.items() for word in (names[k], str(v))]
         types = ["--events", self.types] if self.types else []
-        log = ["--log", str(self.folder)]
+        log = ["--log", self.place]
         return shlex.join(["esbench", *words, *log, *types, *pinned])
 
 

@@ -51,17 +51,19 @@ def init(
       esbench init my-bank
       esbench init my-bank --zone Europe/Warsaw
     """
+    from esbench.cli.place import held_in, place_of
     from esbench.log import EventLog
 
-    place = folder or log
-    if place is None:
+    named = folder or log
+    if named is None:
         raise Misuse("name the folder to make: esbench init my-bank")
-    if (place / "log.json").exists():
+    place = place_of(named)
+    if "log.json" in held_in(place):
         there = EventLog.existing(place)
         raise Failed(f"there is a log in {place} already: {len(there)} events")
     made = EventLog(place, zone=zone)
     if json:
-        _print_json({"log": str(place), "log_id": made.log_id, "zone": made.zone})
+        _print_json({"log": place, "log_id": made.log_id, "zone": made.zone})
         return
     tables.out(f"made the log {place}; its days begin and end in {made.zone}")
     tables.out(
