@@ -35,8 +35,9 @@ from log_samples import EVENTS, NOW, Opened, Paid
 from obstore.store import MemoryStore, S3Store
 
 import esbench as es
+from esbench.cli.run import run
 from esbench.errors import StoreError
-from esbench.log import objects
+from esbench.log import copies, objects
 from esbench.log.objects import ObjectStore
 from esbench.log.s3 import s3, store_at, written
 from esbench.log.store import Folder, NameTaken, Unsettled
@@ -323,19 +324,15 @@ def test_an_address_is_told_as_it_is_written(address):
     assert written(address) == store_at(address)[1] == "s3://bucket/a/b"
 
 
-def test_the_command_line_takes_addresses(bucket):
+def test_the_command_line_takes_addresses(bucket, capsys):
     """What is made, appended, asked, imported and verified may lie at an address."""
     address = f"s3://{bucket}/bank"
 
     def esbench(*words):
-        done = subprocess.run(
-            [sys.executable, "-m", "esbench.cli", *words, "--log", address],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        code = run([*words, "--log", address])
+        said = capsys.readouterr()
+        assert code == 0, said.err
+        return said.out
 
     assert f"made the log {address};" in esbench("init")
     opening = ["AccountOpened", "owner=Alice", "initial_balance=500.00"]
@@ -935,6 +932,69 @@ def test_plain_http_is_only_used_where_it_is_named(environment):
     assert s3("s3://bucket/a")._client.client_options["allow_http"] == "false"
 
 
+# Reading ahead
+
+
+def test_a_log_is_opened_with_a_request_a_commit(proxy, bucket):
+    """Opening lists, and gets each commit once; listings tell the rest."""
+    address, asked = f"s3://{bucket}/bank", Counter()
+    log = es.EventLog(address, EVENTS, merge="never")
+    for number in range(40):
+        log.append("a", [Paid(amount=number)])
+
+    def note(request):
+        if "/events/" in request.path:
+            asked[request.command, request.path] += 1
+        honest(request)
+
+    proxy(note)
+    again = es.EventLog.existing(address, EVENTS)
+    assert [event.event.amount for event in again.read()] == list(range(40))
+    stored = {("GET", f"/{bucket}/bank/{header.name}") for header in log.headers()}
+    assert stored <= asked.keys()
+    assert asked.total() < len(stored) + 10
+
+
+def test_a_listing_that_is_read_in_order_is_read_ahead(proxy, bucket, server):
+    """After two names in a row the next ones travel together; each arrives as it is."""
+    names = [f"events/{number:02}" for number in range(30)]
+    for name in names:
+        asked(server, "PUT", f"{bucket}/bank/{name}", name.encode())
+    meeting = threading.Barrier(4)
+
+    def behave(request):
+        if request.path[-2:] in {"02", "03", "04", "05"}:
+            meeting.wait(20)  # passes when four are under way
+        honest(request)
+
+    proxy(behave)
+    store = s3(f"s3://{bucket}/bank")
+    assert store.list("events") == [name[-2:] for name in names]
+    assert [store.read(name) for name in names] == [name.encode() for name in names]
+
+
+def test_reading_ahead_hides_no_change(server, bucket):
+    """What was read ahead is given once, and forgotten with the next listing."""
+    store = s3(f"s3://{bucket}/bank")
+    names = [f"events/{number}" for number in range(5)]
+    for name in names:
+        asked(server, "PUT", f"{bucket}/bank/{name}", b"old")
+    store.list("events")
+    assert [store.read(name) for name in names[:2]] == [b"old"] * 2
+    for name in names:
+        asked(server, "PUT", f"{bucket}/bank/{name}", b"new")
+    assert store.read(names[0]) == b"new"
+    store.list("segments")
+    assert [store.read(name) for name in names] == [b"new"] * 5
+    asked(server, "DELETE", f"{bucket}/bank/{names[3]}")
+    store.list("events")
+    store.delete(names[2])
+    assert [store.read(name) for name in names[:2]] == [b"new"] * 2
+    for name in names[2:4]:
+        with pytest.raises(FileNotFoundError):
+            store.read(name)
+
+
 # Local copies
 
 
@@ -997,7 +1057,7 @@ def test_a_full_disk_for_copies_is_told(bucket, environment, tmp_path):
     store.create("segments/1", b"rows")
     shelf = tmp_path / "file" / "shelf"
     shelf.parent.write_text("")
-    environment.setattr(objects, "_shelf", lambda: shelf)
+    environment.setattr(copies, "_shelf", lambda: shelf)
     with pytest.raises(StoreError, match=r"can't copy to .*shelf"):
         store.path("segments/1")
 

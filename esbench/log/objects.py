@@ -1,6 +1,6 @@
 """A log's files in an object store: the verbs of ``store`` over obstore.
 
-What lives here: ``ObjectStore``, and what the errors of such stores mean for a person.
+What lives here: ``ObjectStore``.
 The guarantee: ``create`` makes a whole object under a name that was free, or tells
 that it doesn't know. A store in which two writers could take one name is refused
 before the first write. Readers get whole objects, never parts of two.
@@ -13,26 +13,28 @@ the name is taken by then and the bytes are equal, it is one's own.
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import errno
 import functools
 import hashlib
-import itertools
 import os
-import re
 import secrets
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING
 
 from esbench.errors import StoreError
+from esbench.log.ahead import Ahead
+from esbench.log.copies import Copy, written
+from esbench.log.refusals import (
+    conflicting,
+    explained,
+    is_final,
+    is_unknown,
+    may_have_arrived,
+)
 from esbench.log.store import NameTaken, Stamp, Unsettled
-from esbench.log.store import refused as refused_by_disk
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -72,7 +74,9 @@ class ObjectStore:
         self._lock = RLock()
         self._clock: Callable[[], float] | None = None
         self._seen: dict[str, str | None] = {}
-        self._copies: dict[str, _Copy] = {}
+        self._listed: dict[str, Stamp] = {}
+        self._copies: dict[str, Copy] = {}
+        self._ahead = Ahead(self._got)
 
     def list(self, folder: str) -> list[str]:
         """Return the names in ``folder``, sorted; none when it is absent."""
@@ -81,20 +85,32 @@ class ObjectStore:
         with self._told("list", folder):
             found = obstore.list_with_delimiter(self._client, folder or None)
         inside = f"{folder}/" if folder else ""
-        names = [held["path"] for held in found["objects"]]
-        names += found["common_prefixes"]
-        names = [name for name in names if name.startswith(inside)]
+        held = {o["path"]: o for o in found["objects"] if o["path"].startswith(inside)}
+        self._note(inside, held)
+        names = {*held, *found["common_prefixes"]}
         return sorted({name.removeprefix(inside) for name in names} - {""})
+
+    def _note(self, inside: str, held: dict[str, ObjectMeta]) -> None:
+        """Keep what a listing tells, so that nobody has to ask for it again soon."""
+        with self._lock:
+            old = self._listed.items()
+            kept = {name: stamp for name, stamp in old if not name.startswith(inside)}
+            new = {n: _stamp(o) for n, o in held.items() if n not in self._seen}
+            self._listed = kept | new
+        self._ahead.expect({name: held[name]["size"] for name in sorted(held)})
 
     def read(self, name: str) -> bytes:
         """Return the whole content, or raise ``FileNotFoundError``."""
+        data, tag = self._ahead.take(name) or self._got(name)
+        self._seen[name] = tag
+        return data
+
+    def _got(self, name: str) -> tuple[bytes, str | None]:
         import obstore
 
         with self._told("read", name):
             found = obstore.get(self._client, name)
-            data = bytes(found.bytes())
-        self._seen[name] = found.meta["e_tag"]
-        return data
+            return bytes(found.bytes()), found.meta["e_tag"]
 
     def create(self, name: str, data: bytes | memoryview) -> None:
         """Make ``name`` with ``data`` if it is absent, whole or not at all.
@@ -105,7 +121,7 @@ class ObjectStore:
             Unsettled: a request went out, and no answer came back.
         """
         self._prove()
-        trouble, in_doubt = _conflict(self.url(name)), False
+        trouble, in_doubt = conflicting(self.url(name)), False
         for pause in PAUSES:
             time.sleep(pause)
             try:
@@ -115,8 +131,8 @@ class ObjectStore:
                 raise
             except StoreError as error:
                 trouble = error
-                in_doubt |= _may_have_arrived(str(error.__cause__))
-                if _is_final(str(error.__cause__)):
+                in_doubt |= may_have_arrived(str(error.__cause__))
+                if is_final(str(error.__cause__)):
                     break
         if in_doubt:
             raise Unsettled(str(trouble)) from trouble
@@ -161,12 +177,14 @@ class ObjectStore:
         """Return what changes when the object is replaced: tag, size, time in ns.
 
         What readers were given by ``path`` keeps its stamp as long as it is untouched.
+        What was never read has the stamp that the last listing told, once.
         """
         with self._lock:
             copy = self._copies.get(name)
+            listed = self._listed.pop(name, None)
         if copy is not None and copy.is_untouched():
             return copy.stamp
-        return _stamp(self._head(name))
+        return listed or _stamp(self._head(name))
 
     def age(self, name: str) -> float:
         """Return the seconds since ``name`` was made, by the store's own clock.
@@ -238,7 +256,7 @@ class ObjectStore:
         except AlreadyExistsError:
             return False
         except StoreError as error:
-            if _is_unknown(error.__cause__):
+            if is_unknown(error.__cause__):
                 raise self._unsafe("it does not know the condition") from error
             raise
         return True
@@ -269,7 +287,7 @@ class ObjectStore:
         with self._told("look at", name):
             return obstore.head(self._client, name)
 
-    def _fetched(self, name: str) -> _Copy:
+    def _fetched(self, name: str) -> Copy:
         """Return a new local copy of the object that ``read`` saw, or of any."""
         import obstore
         from obstore.exceptions import PreconditionError
@@ -279,13 +297,13 @@ class ObjectStore:
         try:
             with self._told("read", name, but=PreconditionError):
                 found = obstore.get(self._client, name, options=options)
-                path = _written(name, found.stream())
+                path = written(name, found.stream())
         except PreconditionError:
             self._seen.pop(name, None)
             raise _absent(self.url(name)) from None
         if path.stat().st_size != found.meta["size"]:
             raise StoreError(f"{self.url(name)} arrived in part: try again")
-        return _Copy(path, _stamp(found.meta))
+        return Copy(path, _stamp(found.meta))
 
     def _forget(self, name: str) -> None:
         with self._lock:
@@ -330,59 +348,6 @@ def _stamp(found: ObjectMeta) -> Stamp:
     return int.from_bytes(tag[:8]), found["size"], int(made.timestamp() * 1e9)
 
 
-# --- local copies ----------------------------------------------------------------
-
-
-class _Copy:
-    """A local file, with the stamp of the object that it was copied from."""
-
-    def __init__(self, path: Path, stamp: Stamp) -> None:
-        self.path, self.stamp = path, stamp
-        self._found = self._look()
-
-    def _look(self) -> tuple[int, int, int] | None:
-        try:
-            found = self.path.stat()
-        except OSError:
-            return None
-        return found.st_ino, found.st_size, found.st_mtime_ns
-
-    def is_untouched(self) -> bool:
-        """Tell whether the file is as it was when it was copied."""
-        return self._found is not None and self._look() == self._found
-
-
-@functools.cache
-def _shelf() -> Path:
-    """Return the folder of this process's copies, which goes when the process ends."""
-    folder = Path(tempfile.mkdtemp(prefix="esbench-copies-"))
-    atexit.register(_clear, folder, os.getpid())
-    return folder
-
-
-def _clear(folder: Path, owner: int) -> None:
-    if os.getpid() == owner:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-_numbers = itertools.count()
-
-
-def _written(name: str, parts: Iterator[bytes]) -> Path:
-    """Write a new file on the shelf and return its path."""
-    path = _shelf() / f"{next(_numbers)}-{name.rpartition('/')[2]}"
-    try:
-        path.parent.mkdir(exist_ok=True)  # if somebody has tidied up
-        with path.open("xb") as file:
-            for part in parts:
-                file.write(part)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            path.unlink()
-        raise refused_by_disk("copy to", str(path.parent), error) from error
-    return path
-
-
 # --- one process -----------------------------------------------------------------
 
 
@@ -399,90 +364,3 @@ def _stay_home() -> None:
             "a forked process can't use the object store that its parent has used: "
             "start processes with multiprocessing.get_context('spawn')"
         )
-
-
-# --- what errors mean ------------------------------------------------------------
-
-_CODE = re.compile(r"<Code>(\w+)</Code>")
-_STATUS = re.compile(r"(?:status: |status code: )(\d{3})")
-_NO_CREDENTIALS = re.compile(r"/latest/(api/token|meta-data)|169\.254\.170\.2")
-_NOT_ACCEPTED = {
-    "InvalidAccessKeyId": "check AWS_ACCESS_KEY_ID",
-    "SignatureDoesNotMatch": "check AWS_SECRET_ACCESS_KEY",
-    "InvalidToken": "check AWS_SESSION_TOKEN, or unset it",
-    "ExpiredToken": "they have expired: fetch new ones",
-    "RequestTimeTooSkewed": "set this machine's clock",
-}
-NO_CREDENTIALS = (
-    "no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
-    "AWS_PROFILE to a profile with keys; AWS_SKIP_SIGNATURE=true reads a public bucket"
-)
-
-
-def explained(verb: str, url: str, error: Exception) -> StoreError:
-    """Return the error that tells what a store refused, and what would help."""
-    said = str(error)
-    code = next(iter(_CODE.findall(said)), "")
-    status = next(iter(_STATUS.findall(said)), "")
-    return StoreError(f"can't {verb} {url}: {_reason(said, code, status)}")
-
-
-def _reason(said: str, code: str, status: str) -> str:
-    if _NO_CREDENTIALS.search(said):
-        return NO_CREDENTIALS
-    if code == "NoSuchBucket":
-        return "there is no such bucket: make it first, or check its name"
-    if code in _NOT_ACCEPTED:
-        return f"the credentials are not accepted ({code}): {_NOT_ACCEPTED[code]}"
-    if status in {"401", "403"}:
-        return (
-            f"no right to do so ({code or status}): reading needs s3:GetObject and "
-            "s3:ListBucket, writing s3:PutObject, merging s3:DeleteObject as well"
-        )
-    if status in {"301", "307"} or "Received redirect" in said:
-        return "the bucket is in another region: set AWS_REGION to it"
-    return _unreached(said, code, status)
-
-
-def _unreached(said: str, code: str, status: str) -> str:
-    if "kind: Connect" in said:
-        return (
-            "the store can't be reached: check the network, and AWS_ENDPOINT_URL if "
-            "it is set; for AWS itself, AWS_REGION"
-        )
-    if status:
-        return f"the store answered {status} {code}".rstrip() + ": try again later"
-    if "kind: Timeout" in said or "timed out" in said:
-        return "the store did not answer in time: try again"
-    if "kind: " in said:
-        return "the connection was lost: try again"
-    return said.partition("\n")[0]
-
-
-def _conflict(url: str) -> StoreError:
-    return StoreError(
-        f"can't write {url}: the store reports a conflict again and again, though "
-        "nobody has the name: try again later"
-    )
-
-
-def _is_unknown(error: BaseException | None) -> bool:
-    """Tell whether a store, or a client, does not know what was asked for."""
-    from obstore.exceptions import NotSupportedError
-
-    return isinstance(error, NotSupportedError) or "status: 501" in str(error)
-
-
-def _is_final(said: str) -> bool:
-    """Tell whether trying again at once would give the same answer."""
-    status = next(iter(_STATUS.findall(said)), "")
-    is_refusal = status[:1] in {"3", "4"} and status not in {"408", "409", "429"}
-    return is_refusal or _NO_CREDENTIALS.search(said) is not None
-
-
-def _may_have_arrived(said: str) -> bool:
-    """Tell whether a put that failed so may have been carried out all the same."""
-    if _NO_CREDENTIALS.search(said):
-        return False
-    never_taken = "kind: Connect" in said or _is_final(said)
-    return not ("retries: 0," in said and never_taken)

@@ -19,17 +19,17 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from configparser import ConfigParser
-from configparser import Error as Unreadable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from esbench.errors import StoreError
-from esbench.log.objects import NO_CREDENTIALS, ObjectStore
+from esbench.log.refusals import NO_CREDENTIALS
 from esbench.log.store import Folder, Store
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig, S3Config, S3Store
+
+    from esbench.log.objects import ObjectStore
 
 LARGE = 4 * 1024**2  # bytes; a put of more may take minutes
 QUICK, SLOW = 30, 900  # seconds
@@ -97,6 +97,8 @@ def s3(address: str) -> ObjectStore:
     Raises:
         StoreError: no such address, no credentials, or the extra is not installed.
     """
+    from esbench.log.objects import ObjectStore
+
     bucket, folder = _split(address)
     settings = _settings(os.environ)
     client = _client(bucket, folder, settings, retries=4, seconds=SLOW)
@@ -244,9 +246,11 @@ def _profile(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _section(file: str | Path, name: str) -> dict[str, str]:
-    parser = ConfigParser(interpolation=None, default_section="")
+    import configparser
+
+    parser = configparser.ConfigParser(interpolation=None, default_section="")
     try:
         parser.read(Path(file).expanduser(), encoding="utf-8")
-    except (Unreadable, OSError, ValueError) as error:
+    except (configparser.Error, OSError, ValueError) as error:
         raise StoreError(f"{file} can't be read: {error}".splitlines()[0]) from error
     return dict(parser[name]) if parser.has_section(name) else {}
