@@ -6,6 +6,8 @@
     declared.py    ``Projection``: a declaration with both engines behind its calls
     plain.py       ``projection(evolve)``: any function with the same calls
     calls.py       hydrate, steps, compare, and when a key exists
+    snapshots.py   every key's state at a position: taking, choosing, leaving one
+    partial.py kept.py shelf.py written.py    snapshots as columns, files, a set, texts
     periods.py tables.py comparison.py answer.py plots.py    answers as frames
     execute.py     commands: load, decide, append, again on a conflict
 
@@ -25,9 +27,13 @@ from esbench.projection.reducers import (
     smallest,
     total,
 )
+from esbench.projection.snapshots import Listed, Replayed, Snapshot, listed
 
 __all__ = [
+    "Listed",
     "Projection",
+    "Replayed",
+    "Snapshot",
     "calls_of",
     "count",
     "day",
@@ -36,6 +42,7 @@ __all__ = [
     "first",
     "largest",
     "last",
+    "listed",
     "month",
     "projection",
     "smallest",

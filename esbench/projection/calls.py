@@ -1,10 +1,10 @@
 """The calls that every projection has, on every past.
 
-What lives here: ``hydrate table steps series compare`` as far as they do not depend
-on how a projection is written.
+What lives here: ``hydrate table steps series compare snapshot`` as far as they do not
+depend on how a projection is written.
 The guarantee: a key exists in a past when an event that its projection names is in
 it; one that does not exist is a ``NotFound`` that says when it began, never an empty
-state.
+state. With a snapshot or without, the answer is the same.
 What it may not know: reducers, files.
 """
 
@@ -21,6 +21,16 @@ from esbench.errors import InvalidEvent, NotFound, shorten
 from esbench.event import RecordedEvent
 from esbench.moments import day as parsed_day
 from esbench.projection.reducers import Key
+from esbench.projection.snapshots import (
+    Base,
+    Begun,
+    Replayed,
+    Snapshot,
+    base_left,
+    base_of,
+    begun,
+    taken,
+)
 from esbench.projection.steps import EXACT, KeyValue, key_of
 
 if TYPE_CHECKING:
@@ -38,16 +48,14 @@ class Calls(ABC):
     Attributes:
         name: the name that its answers carry.
         key: what it groups by.
+        types: the event types that bring a key into being; None for all of them.
     """
 
     name: str
     key: Key
+    types: frozenset[str] | None
 
     # what a way of writing brings
-
-    @abstractmethod
-    def names(self, type_name: str) -> bool:
-        """Tell whether events of this type bring a key into being."""
 
     @abstractmethod
     def start(self) -> Any:
@@ -74,7 +82,13 @@ class Calls(ABC):
         """Return which columns of a frame are fields of the state."""
 
     @abstractmethod
-    def table(self, log: Readable, only: Iterable[Any] | None = None) -> Answer:
+    def table(
+        self,
+        log: Readable,
+        only: Iterable[Any] | None = None,
+        *,
+        snapshots: bool = True,
+    ) -> Answer:
         """Return every key's state, sorted by key."""
 
     @abstractmethod
@@ -88,18 +102,79 @@ class Calls(ABC):
     ) -> Answer:
         """Return every key's state at every period's end."""
 
+    # what a snapshot needs
+
+    @abstractmethod
+    def description(self, zone: str) -> Any:
+        """Return what JSON holds of all that an answer depends on; None if unknown."""
+
+    @abstractmethod
+    def partial(self, past: Readable, base: Base) -> Any:
+        """Return every key's partial state in a past, from that in ``base`` on."""
+
+    @abstractmethod
+    def partial_types(self) -> dict[str, pl.DataType]:
+        """Return the columns that keep partial states, the key first."""
+
+    @abstractmethod
+    def packed(self, partial: Any) -> pl.DataFrame:
+        """Return partial states as these columns, sorted by key.
+
+        Raises:
+            DefinitionConflict: they would not come back as they were.
+        """
+
+    @abstractmethod
+    def unpacked(self, rows: pl.DataFrame) -> Any:
+        """Return the partial states that were packed."""
+
+    @abstractmethod
+    def refuse_loose(self, rows: pl.LazyFrame) -> None:
+        """Refuse events that the two engines read differently.
+
+        Raises:
+            DefinitionConflict: there is such an event.
+        """
+
+    @abstractmethod
+    def resumed(self, row: dict[str, Any]) -> Any:
+        """Return what one key folds on from, after what a row has kept."""
+
     # what follows from that
 
-    def hydrate(self, log: Readable, key: Any) -> Any:
+    def names(self, type_name: str) -> bool:
+        """Tell whether events of this type bring a key into being."""
+        return self.types is None or type_name in self.types
+
+    def hydrate(self, log: Readable, key: Any, *, snapshots: bool = True) -> Any:
         """Return the state of one key, folded event by event."""
+        return self.replayed(log, key, snapshots=snapshots).state
+
+    def replayed(self, log: Readable, key: Any, *, snapshots: bool = True) -> Replayed:
+        """Return the state of one key, and what was read for it."""
         key = parsed_key(key, self.key)
-        fold, found = self.start(), False
-        for recorded in self.events_of(log, key):
+        begin = begun(self, log, key) if snapshots else Begun()
+        found, count = begin.is_there, 0
+        fold = begin.fold if found else self.start()
+        for recorded in self.events_of(log, key, after=begin.position):
+            count += 1
             if self.names(recorded.type):
                 fold, found = self.take(fold, recorded), True
         if not found:
             raise self.not_found(log, key)
-        return self.finish(fold, key)
+        return Replayed(self.finish(fold, key), begin.position or None, count)
+
+    def _base(
+        self, log: Readable, keys: Sequence[KeyValue] | None, *, snapshots: bool
+    ) -> Base:
+        """Return what a table goes on from; all keys are worth leaving a snapshot."""
+        if not snapshots:
+            return Base()
+        return base_left(self, log) if keys is None else base_of(self, log)
+
+    def snapshot(self, log: Readable, position: int | None = None) -> Snapshot:
+        """Keep every key's state at a position, so that less has to be replayed."""
+        return taken(self, log, position)
 
     def steps(self, log: Readable, key: Any) -> Answer:
         """Return one row an event of one key: what it did, and the state after it."""
@@ -139,13 +214,21 @@ class Calls(ABC):
         said = f"a: {past_a.coordinates}; b: {past_b.coordinates}"
         return self.answer(frame, past_b, "compare", fields, said=said)
 
-    def events_of(self, log: Readable, key: KeyValue) -> Iterator[RecordedEvent]:
-        """Yield the events that belong to one key, in position order."""
+    def events_of(
+        self, log: Readable, key: KeyValue, *, after: int = 0
+    ) -> Iterator[RecordedEvent]:
+        """Yield the events that belong to one key, in position order.
+
+        Args:
+            log: a log, or a past of one.
+            key: the key, as events have it.
+            after: the last position that is left out.
+        """
         if not self.key.time:
-            yield from log.read(str(key))
+            yield from log.read(str(key), after=after)
             return
         of = key_of(self.key, log.zone)
-        for recorded in log.read():
+        for recorded in log.read(after=after):
             if self.names(recorded.type) and of(recorded) == key:
                 yield recorded
 

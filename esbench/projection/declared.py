@@ -15,18 +15,24 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 from esbench.errors import DefinitionConflict
 from esbench.event import RESERVED, RecordedEvent
-from esbench.projection.calls import Calls, wanted
+from esbench.projection.calls import Calls, parsed_key, wanted
+from esbench.projection.columns import picks
 from esbench.projection.periods import Periods
 from esbench.projection.reducers import Key, Reducer
+from esbench.projection.snapshots import Base, Replayed, Snapshot, base_of
 from esbench.projection.steps import KeyValue, Steps, Values
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from esbench.log.log import EventLog
     from esbench.log.past import Readable
     from esbench.projection.answer import Answer, Column
+    from esbench.projection.tables import Columns
 
-CALLS = frozenset("hydrate table steps series compare query fold".split())
+CALLS = frozenset(
+    "hydrate table steps series compare query fold snapshot replayed".split()
+)
 _TAKEN = RESERVED | CALLS | {"day", "month", "end", "change"}
 
 
@@ -70,31 +76,71 @@ class Projection:
     # the calls
 
     @classmethod
-    def hydrate(cls, log: Readable, key: Any) -> Self:
+    def hydrate(cls, log: Readable, key: Any, *, snapshots: bool = True) -> Self:
         """Return the state of one key, folded event by event.
 
         Args:
             log: a log, or a past of one.
             key: the aggregate's id; a day or a month for projections by these.
+            snapshots: whether to begin with a snapshot where an exact one is there.
 
         Raises:
             NotFound: no such key, or not yet in that past.
         """
-        state: Self = cls._declared.hydrate(log, key)
+        state: Self = cls._declared.hydrate(log, key, snapshots=snapshots)
         return state
 
     @classmethod
-    def table(cls, log: Readable, only: Iterable[Any] | None = None) -> Answer:
+    def replayed(cls, log: Readable, key: Any, *, snapshots: bool = True) -> Replayed:
+        """Return what ``hydrate`` gives, and how many events it read for that.
+
+        Takes what ``hydrate`` takes.
+
+        Returns:
+            The state, the position of the snapshot that it began with (None without
+            one), and the number of the key's events that were read behind it.
+        """
+        return cls._declared.replayed(log, key, snapshots=snapshots)
+
+    @classmethod
+    def table(
+        cls,
+        log: Readable,
+        only: Iterable[Any] | None = None,
+        *,
+        snapshots: bool = True,
+    ) -> Answer:
         """Return every key's state, one row a key, sorted by key.
 
         Args:
             log: a log, or a past of one.
             only: the keys to return; all unless said.
+            snapshots: whether to begin with a snapshot where an exact one is there,
+                and to leave one behind when more than a million events were read for
+                all keys. The answer is the same.
 
         Raises:
             NotFound: a key in ``only`` does not exist in that past.
         """
-        return cls._declared.table(log, only)
+        return cls._declared.table(log, only, snapshots=snapshots)
+
+    @classmethod
+    def snapshot(cls, log: EventLog, position: int | None = None) -> Snapshot:
+        """Keep every key's state at a position, so that less has to be replayed.
+
+        ``hydrate`` and ``table`` begin with the newest snapshot that is exact for the
+        past that they are asked about, and read the events behind it. A snapshot is
+        one file in the log's ``snapshots/``; it may be deleted at any time.
+
+        Args:
+            log: a log; of a past there is none.
+            position: the last position in it; the log's end unless said.
+
+        Raises:
+            NotFound: a position behind the log's end, or a log without events.
+            StoreError: the disk refused.
+        """
+        return cls._declared.snapshot(log, position)
 
     @classmethod
     def steps(cls, log: Readable, key: Any) -> Answer:
@@ -256,12 +302,9 @@ class Declared(Calls):
         self.key = key
         self.reducers = reducers
         self.engine = Steps(reducers)
+        self.types = frozenset(self.engine.arms)
 
     # step by step
-
-    def names(self, type_name: str) -> bool:
-        """Tell whether some reducer reads events of this type."""
-        return type_name in self.engine.arms
 
     def start(self) -> Values:
         """Return the values that a key starts with."""
@@ -284,7 +327,7 @@ class Declared(Calls):
         """Return states as columns of their declared types."""
         import polars as pl
 
-        from esbench.projection.tables import polars_type
+        from esbench.projection.partial import polars_type
 
         return pl.DataFrame(
             [
@@ -303,22 +346,89 @@ class Declared(Calls):
 
         return tuple(Column(field.name, field.adds_up) for field in self.reducers)
 
+    # snapshots
+
+    def description(self, zone: str) -> Any:
+        """Return the reducers and the key; the zone too, where days are counted."""
+        fields = [_described(reducer) for reducer in self.reducers]
+        return [self.key.name, self.key.time, zone if self.key.time else "", fields]
+
+    def partial(self, past: Readable, base: Base) -> pl.DataFrame:
+        """Return every key's partial state in a past, as columns."""
+        return self._columns(past, base).partial()
+
+    def partial_types(self) -> dict[str, pl.DataType]:
+        """Return the key, the fields, and the positions that decide."""
+        import polars as pl
+
+        from esbench.projection.partial import partial_types
+
+        key = pl.Date() if self.key.time else pl.String()
+        return {self.key.name: key} | partial_types(self.reducers)
+
+    def packed(self, partial: Any) -> pl.DataFrame:
+        """Return the partial states, which are columns already."""
+        rows: pl.DataFrame = partial
+        return rows
+
+    def refuse_loose(self, rows: pl.LazyFrame) -> None:
+        """Refuse events that hold a field as loose JSON, which one engine reads."""
+        from esbench.projection.tables import is_loose
+
+        if is_loose(rows, self.reducers):
+            raise DefinitionConflict(
+                f"{self.name} reads fields that the log holds as loose JSON, written "
+                "by a program that did not declare the type: it has no snapshots"
+            )
+
+    def unpacked(self, rows: pl.DataFrame) -> Any:
+        """Return the partial states."""
+        return rows
+
+    def resumed(self, row: dict[str, Any]) -> Values:
+        """Return the values of one key."""
+        undecided = {
+            field.name
+            for pick in picks(self.reducers)
+            for field in pick.fields
+            if row[pick.column] is None
+        }
+        known = {name: _in_utc(value) for name, value in row.items()}
+        return self.engine.resumed(known, undecided)
+
     # by columns
 
-    def hydrate(self, log: Readable, key: Any) -> Any:
+    def replayed(self, log: Readable, key: Any, *, snapshots: bool = True) -> Replayed:
         """Return the state of one key; of a day or month without reading all events."""
         if not self.key.time:
-            return super().hydrate(log, key)
-        _, *values = self.table(log, only=[key]).row(0)
+            return super().replayed(log, key, snapshots=snapshots)
+        keys = [parsed_key(key, self.key)]
+        base = base_of(self, log) if snapshots else Base()
+        columns = self._columns(log, base, keys)
+        self.check_found(log, columns.missing())
+        _, *values = columns.table().row(0)
         names = (reducer.name for reducer in self.reducers)
-        return self.cls(**dict(zip(names, map(_in_utc, values), strict=True)))
+        state = self.cls(**dict(zip(names, map(_in_utc, values), strict=True)))
+        return Replayed(state, base.position or None, columns.height())
 
-    def table(self, log: Readable, only: Iterable[Any] | None = None) -> Answer:
-        """Return every key's state, sorted by key."""
+    def _columns(
+        self, log: Readable, base: Base, keys: Sequence[KeyValue] | None = None
+    ) -> Columns:
         from esbench.projection.tables import Columns
 
+        rows = log.scan(after=base.position)
+        return Columns(rows, self.reducers, self.key, log.zone, keys, base.partial)
+
+    def table(
+        self,
+        log: Readable,
+        only: Iterable[Any] | None = None,
+        *,
+        snapshots: bool = True,
+    ) -> Answer:
+        """Return every key's state, sorted by key."""
         keys = wanted(only, self.key)
-        columns = Columns(log.scan(), self.reducers, self.key, log.zone, keys)
+        columns = self._columns(log, self._base(log, keys, snapshots=snapshots), keys)
         self.check_found(log, columns.missing())
         frame = columns.table()
         return self.answer(frame, log, "table", self.fields(frame))
@@ -332,11 +442,17 @@ class Declared(Calls):
         end: date | str | None = None,
     ) -> Answer:
         """Return every key's state at every period's end."""
-        from esbench.projection.tables import Columns
-
         periods = Periods.parsed(every, start, end)
-        keys = wanted(only, self.key)
-        columns = Columns(log.scan(), self.reducers, self.key, log.zone, keys)
+        columns = self._columns(log, Base(), wanted(only, self.key))
         self.check_found(log, columns.missing())
         frame, late = columns.series(periods)
         return self.answer(frame, log, "series", self.fields(frame), late=late)
+
+
+def _described(reducer: Reducer) -> list[Any]:
+    """Return a reducer as JSON holds it."""
+    sources = [
+        [source.type, source.field, repr(source.value), source.nullable, source.sign]
+        for source in reducer.sources
+    ]
+    return [reducer.name, reducer.how, reducer.kind, sources]

@@ -23,7 +23,9 @@ from esbench.projection.calls import STEP_COLUMNS, Calls, wanted
 from esbench.projection.declared import Projection
 from esbench.projection.periods import Periods
 from esbench.projection.reducers import Key
+from esbench.projection.snapshots import Base, reach_of
 from esbench.projection.steps import KeyValue
+from esbench.projection.written import States
 
 if TYPE_CHECKING:
     import polars as pl
@@ -39,9 +41,10 @@ def projection(
     evolve: Callable[[Any, Any], Any],
     initial: Any = None,
     name: str | None = None,
-    version: int = 1,
+    version: int | None = None,
     *,
     recorded: bool = False,
+    state: Any = None,
 ) -> Plain:
     """Return the projection that folds ``evolve`` over the events of an aggregate.
 
@@ -50,12 +53,23 @@ def projection(
             gives a new state rather than changing the one it got.
         initial: the state before the first event.
         name: what answers call it; the function's name unless said.
-        version: raised by hand whenever ``evolve`` changes its mind.
+        version: raised by hand whenever ``evolve`` changes its mind; 1 unless said.
+            Snapshots need both, name and version, to be said: a function is known by
+            nothing else.
         recorded: whether ``evolve`` gets the ``RecordedEvent`` with both times and
             the place in the log, not the event alone.
+        state: the type of the states, for snapshots, which keep them as JSON; that of
+            ``initial`` unless said.
     """
-    named = name or str(getattr(evolve, "__name__", "projection"))
-    return Plain(evolve, initial, named, version, recorded=recorded)
+    return Plain(
+        evolve,
+        initial,
+        name or str(getattr(evolve, "__name__", "projection")),
+        1 if version is None else version,
+        recorded=recorded,
+        is_known=name is not None and version is not None,
+        state=state,
+    )
 
 
 class Moment(Struct, frozen=True):
@@ -71,6 +85,7 @@ class Plain(Calls):
     """The calls of a plain ``evolve``; made by ``projection``."""
 
     key = Key()
+    types = None
 
     def __init__(
         self,
@@ -80,22 +95,22 @@ class Plain(Calls):
         version: int,
         *,
         recorded: bool,
+        is_known: bool,
+        state: Any,
     ) -> None:
         self.evolve = evolve
         self.initial = initial
         self.name = name
         self.version = version
         self.recorded = recorded
+        self.is_known = is_known
+        self._states = States(_type_of(state, initial), name)
 
     def __repr__(self) -> str:
         """Name the projection and its version."""
         return f"projection({self.name!r}, version={self.version})"
 
     # step by step
-
-    def names(self, type_name: str) -> bool:  # noqa: ARG002 - every type counts here
-        """Tell that any event brings a key into being."""
-        return True
 
     def start(self) -> Any:
         """Return the state before the first event, safe from being changed."""
@@ -111,12 +126,59 @@ class Plain(Calls):
 
     def fold(self, events: Iterable[RecordedEvent]) -> dict[str, Any]:
         """Return every aggregate's state after ``events``, sorted by id."""
-        states: dict[str, Any] = {}
+        return self._folded(events, {})
+
+    def _folded(
+        self, events: Iterable[RecordedEvent], states: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Return the states after ``events``, sorted by id; ``states`` gets them."""
         for recorded in events:
             key = recorded.aggregate_id
             before = states[key] if key in states else self.start()
             states[key] = self.take(before, recorded)
         return {key: states[key] for key in sorted(states)}
+
+    # snapshots
+
+    def description(self, zone: str) -> Any:  # noqa: ARG002 - no day is counted here
+        """Return what it is called; None unless name and version were said."""
+        if not self.is_known:
+            return None
+        try:
+            initial = msgspec.json.encode(self.initial).decode()
+        except (TypeError, ValueError, RecursionError):
+            initial = ""
+        return ["plain", self.name, self.version, self.recorded, initial]
+
+    def partial(self, past: Readable, base: Base) -> dict[str, Any]:
+        """Return every aggregate's state in a past, sorted by id."""
+        return self._folded(self._events(past, None, base.position), _states_in(base))
+
+    def partial_types(self) -> dict[str, pl.DataType]:
+        """Return the id and the state as JSON."""
+        import polars as pl
+
+        return {"aggregate_id": pl.String(), "state": pl.String()}
+
+    def packed(self, partial: Any) -> pl.DataFrame:
+        """Return the states as JSON."""
+        import polars as pl
+
+        texts = [self._states.text(state, key) for key, state in partial.items()]
+        return pl.DataFrame(
+            {"aggregate_id": list(partial), "state": texts}, self.partial_types()
+        )
+
+    def refuse_loose(self, rows: pl.LazyFrame) -> None:
+        """Refuse nothing: there is one engine."""
+
+    def unpacked(self, rows: pl.DataFrame) -> dict[str, Any]:
+        """Return the states of some JSON."""
+        return {key: self._states.state(text) for key, text in rows.iter_rows()}
+
+    def resumed(self, row: dict[str, Any]) -> Any:
+        """Return the state of some JSON."""
+        return self._states.state(row["state"])
 
     # states as columns
 
@@ -144,8 +206,16 @@ class Plain(Calls):
 
     # every key
 
-    def table(self, log: Readable, only: Iterable[Any] | None = None) -> Answer:
+    def table(
+        self,
+        log: Readable,
+        only: Iterable[Any] | None = None,
+        *,
+        snapshots: bool = True,
+    ) -> Answer:
         """Return every aggregate's state, sorted by id.
+
+        Takes what ``Projection.table`` takes.
 
         Raises:
             NotFound: a key in ``only`` does not exist in that past.
@@ -153,7 +223,10 @@ class Plain(Calls):
         import polars as pl
 
         keys = wanted(only, self.key)
-        states = self.fold(self._events(log, keys))
+        base = self._base(log, keys, snapshots=snapshots)
+        states = self._folded(
+            self._events(log, keys, base.position), _states_in(base, keys)
+        )
         self.check_found(log, [key for key in keys or () if key not in states])
         frame = self.frame([self.cells(state) for state in states.values()])
         frame.insert_column(0, pl.Series("aggregate_id", list(states), dtype=pl.String))
@@ -185,15 +258,16 @@ class Plain(Calls):
         return self.answer(frame, log, "series", self.fields(frame), late=late)
 
     def _events(
-        self, log: Readable, keys: Sequence[KeyValue] | None
+        self, log: Readable, keys: Sequence[KeyValue] | None, after: int = 0
     ) -> Iterator[RecordedEvent]:
         """Yield the events of some aggregates, or all, with progress on long work."""
         if keys is not None:
             for key in keys:
-                yield from log.read(str(key))
+                yield from log.read(str(key), after=after)
             return
-        count = len(log)
-        yield from _with_progress(log.read(), count) if count > LONG else log.read()
+        count = reach_of(log) - after
+        events = log.read(after=after)
+        yield from _with_progress(events, count) if count > LONG else events
 
     def _moments(
         self,
@@ -241,6 +315,21 @@ class Plain(Calls):
             state = self.take(state, recorded)
         taken.extend(new)
         return state
+
+
+def _type_of(state: Any, initial: Any) -> Any:
+    """Return the type that states are read as: what was said, else the first one's."""
+    if state is not None:
+        return state
+    return Any if initial is None else type(initial) | None
+
+
+def _states_in(base: Base, keys: Sequence[KeyValue] | None = None) -> dict[str, Any]:
+    """Return the states that a fold goes on from, of some keys or of all."""
+    states: dict[str, Any] = base.partial or {}
+    if keys is None:
+        return dict(states)
+    return {key: states[key] for key in map(str, keys) if key in states}
 
 
 def _with_progress(

@@ -9,7 +9,7 @@ What it may not know: logs, frames, pictures.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Context, Decimal, Inexact
 from operator import attrgetter
@@ -58,6 +58,18 @@ class Steps:
     def start(self) -> Values:
         """Return the values of a key that no event has touched."""
         return [_zero(reducer) for reducer in self.reducers]
+
+    def resumed(self, known: Mapping[str, Any], undecided: Container[str]) -> Values:
+        """Return the values of a key that a snapshot has kept.
+
+        Args:
+            known: the values by field, as columns have them.
+            undecided: the fields of ``first`` and ``last`` that no event has decided.
+        """
+        return [
+            _NOTHING if field.name in undecided else _folded(field, known[field.name])
+            for field in self.reducers
+        ]
 
     def take(self, values: Values, event: AnyEvent) -> None:
         """Change ``values`` by one event."""
@@ -123,6 +135,12 @@ def _zero(reducer: Reducer) -> Any:
         return None
     places = places_of(reducer.kind)
     return 0 if places is None else Decimal(0).scaleb(-places)
+
+
+def _folded(reducer: Reducer, value: Any) -> Any:
+    """Return a column's value as a fold has it: wide totals are whole numbers here."""
+    is_whole = reducer.how == "total" and reducer.kind == "int"
+    return int(value) if is_whole else value
 
 
 def _act(reducer: Reducer, source: Source) -> Act:

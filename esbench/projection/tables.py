@@ -12,60 +12,54 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import narwhals as nw
 import polars as pl
 
 from esbench.errors import InvalidEvent, shorten
 from esbench.projection import columns
+from esbench.projection.partial import continued, partial_of
 from esbench.projection.periods import Periods
-from esbench.projection.reducers import Key, Reducer, places_of
+from esbench.projection.reducers import Key, Reducer
 from esbench.projection.steps import KeyValue, fits
 
 _INT64 = Decimal(2**63)
 _PERIOD = "@period"
-
-_SIMPLE: dict[str, pl.DataType] = {
-    "text": pl.String(),
-    "int": pl.Int64(),
-    "bool": pl.Boolean(),
-    "float": pl.Float64(),
-    "time": pl.Datetime("us", "UTC"),
-    "date": pl.Date(),
-    "bytes": pl.Binary(),
-}
-
-
-def polars_type(kind: str) -> pl.DataType:
-    """Return the polars type of a kind, as answers have it."""
-    places = places_of(kind)
-    return _SIMPLE[kind] if places is None else pl.Decimal(38, places)
 
 
 class Columns:
     """The events that a declaration names, as columns.
 
     Args:
-        scan: the log's columns.
+        scan: the log's columns; behind ``base`` if one is given.
         reducers: the fields of the state.
         key: what to group by.
         zone: where days are counted.
         only: the keys to keep; all if None.
+        base: the partial state to go on from, sorted by key.
+
+    Raises:
+        InvalidEvent: an event that holds a field as loose JSON.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - in the order of use
         self,
         scan: pl.LazyFrame,
         reducers: Sequence[Reducer],
         key: Key,
         zone: str,
-        only: Sequence[KeyValue] | None,
+        only: Sequence[KeyValue] | None = None,
+        base: pl.DataFrame | None = None,
     ) -> None:
         self.reducers, self.key, self.zone, self.only = reducers, key.name, zone, only
         events: pl.LazyFrame = columns.named(scan, reducers, key, zone).to_native()
         if only is not None:
-            events = events.filter(pl.col(key.name).is_in(only))
+            wanted = pl.col(key.name).is_in(only)
+            events = events.filter(wanted)
+            base = None if base is None else base.filter(wanted)
         self.events = events
+        self.base = base
         _refuse_lost(events, reducers)
 
     def missing(self) -> list[KeyValue]:
@@ -74,20 +68,51 @@ class Columns:
             return []
         found = self.events.select(pl.col(self.key).unique()).collect()
         known = set(found.get_column(self.key).to_list())
+        if self.base is not None:
+            known.update(self.base.get_column(self.key).to_list())
         return [key for key in self.only if key not in known]
+
+    def height(self) -> int:
+        """Return the number of events behind the base."""
+        count: int = self.events.select(pl.len()).collect().item()
+        return count
 
     def table(self) -> pl.DataFrame:
         """Return every key's state, sorted by key."""
+        if self.base is None:
+            return self._states(self._parts(), [self.key])
+        partial = self.partial()
+        self._refuse_wide(partial)
+        states = columns.narrow(
+            nw.from_native(partial.lazy()), self.reducers, [self.key]
+        )
+        frame: pl.DataFrame = states.to_native().collect()
+        return frame
+
+    def partial(self) -> pl.DataFrame:
+        """Return every key's partial state, sorted by key."""
+        found = self._chosen(self._parts()).to_native().collect()
+        own = partial_of(found, self.reducers, self.key)
+        if self.base is None:
+            return own.sort(self.key)
+        return continued(self.base, own, self.reducers, self.key)
+
+    def _parts(self) -> pl.DataFrame:
+        """Return what the events add up to, and what decides, by key."""
         events = nw.from_native(self.events)
-        wide = columns.parts(events, self.reducers, [self.key]).to_native().collect()
-        return self._states(wide, [self.key])
+        found = columns.parts(events, self.reducers, [self.key])
+        wide: pl.DataFrame = found.to_native().collect()
+        return wide
+
+    def _chosen(self, wide: pl.DataFrame) -> nw.LazyFrame[Any]:
+        """Return the same with the values that were decided."""
+        events = nw.from_native(self.events)
+        return columns.chosen(events, nw.from_native(wide.lazy()), self.reducers)
 
     def _states(self, wide: pl.DataFrame, by: list[str]) -> pl.DataFrame:
         """Return final columns, from sums and deciding positions."""
         self._refuse_wide(wide)
-        events = nw.from_native(self.events)
-        chosen = columns.chosen(events, nw.from_native(wide.lazy()), self.reducers)
-        states = columns.narrow(chosen, self.reducers, by).sort(by)
+        states = columns.narrow(self._chosen(wide), self.reducers, by).sort(by)
         frame: pl.DataFrame = states.to_native().collect()
         return frame
 
@@ -186,13 +211,40 @@ def _refuse_lost(events: pl.LazyFrame, reducers: Sequence[Reducer]) -> None:
         return
     lost = [(pl.col("type") == kind) & pl.col(name).is_null() for kind, name in needed]
     odd = events.filter(pl.col("payload").is_not_null(), pl.any_horizontal(lost))
-    for row in odd.head(1).collect().rows(named=True):
+    for row in odd.bottom_k(1, by="position").collect().rows(named=True):
         name = next(n for kind, n in needed if kind == row["type"] and row[n] is None)
         raise InvalidEvent(
             f"{row['type']}.{name} of {shorten(row['aggregate_id'])}/{row['version']} "
             "is in the log as loose JSON: it was written by a program that did not "
             "declare the type"
         )
+
+
+def is_loose(rows: pl.LazyFrame, reducers: Sequence[Reducer]) -> bool:
+    """Tell whether ``payload`` holds a field that a column should hold.
+
+    Step by step such a field is read where it may be None, by columns it is not: what
+    one engine has kept, the other could not go on from.
+    """
+    columns = rows.collect_schema().names()
+    if "payload" not in columns:
+        return False
+    payload = pl.col("payload").str
+    loose = [
+        (pl.col("type") == kind)
+        & (pl.col(field).is_null() if field in columns else True)
+        & payload.json_path_match(f"$['{field}']").is_not_null()
+        for kind, field in _read(reducers)
+    ]
+    if not loose:
+        return False
+    return bool(rows.filter(pl.any_horizontal(loose)).head(1).collect().height)
+
+
+def _read(reducers: Sequence[Reducer]) -> list[tuple[str, str]]:
+    """Return the types and fields that are read."""
+    sources = [source for reducer in reducers for source in reducer.sources]
+    return sorted({(each.type, each.field) for each in sources if each.field})
 
 
 def _needed(reducers: Sequence[Reducer]) -> list[tuple[str, str]]:
