@@ -1,0 +1,176 @@
+"""One picture a topic.
+
+What lives here: which rows are drawn, and how.
+The guarantee: a picture shows medians and spreads from the pages and nothing else;
+it is an SVG of some ten kilobytes, whose ink and paper follow the reader's choice of
+light or dark.
+What it may not know: how anything was measured.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.page import OWN, Chapter, Line, spelled
+from benchmarks.rows.size import SHARES
+
+INK, PAPER = "#1f2329", "#fefefd"  # drawn in these
+DARK_INK, DARK_PAPER = "#e6e8eb", "#14181d"  # seen in these by a reader in the dark
+QUIET = "#8a9099"  # grid and peers; seen on both papers, as are the others
+OURS = "#2f81d7"
+OTHERS = "#8a9099"
+CALLS = (OURS, "#d9822b", "#2e9e5b", "#c2517f", "#8465c9")
+WIDTH = 7.2
+
+_STYLE: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "esbench",
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": QUIET,
+    "axes.facecolor": PAPER,
+    "figure.facecolor": PAPER,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 11,
+    "axes.titlecolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+_CSS = f"""<style>
+svg {{ --ink: {INK}; --paper: {PAPER} }}
+@media (prefers-color-scheme: dark) {{
+svg {{ --ink: {DARK_INK}; --paper: {DARK_PAPER} }}
+}}
+</style>"""
+
+
+def draw(chapters: Iterable[Chapter], folder: Path) -> dict[str, str]:
+    """Draw what there is to draw; return the files' names by row."""
+    drawn = {}
+    for chapter in chapters:
+        if chapter.lines and chapter.row in DRAWN:
+            name = f"{chapter.row}.svg"
+            (folder / name).write_text(picture(chapter), encoding="utf-8")
+            drawn[chapter.row] = name
+    return drawn
+
+
+def picture(chapter: Chapter) -> str:
+    """Return the picture of one row as SVG."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(_STYLE):
+        figure = Figure(layout="constrained")
+        DRAWN[chapter.row](figure, chapter.lines)
+        file = io.StringIO()
+        canvas: Any = FigureCanvasSVG(figure)
+        canvas.print_svg(file, metadata={"Date": None})
+    text = file.getvalue().replace(INK, "var(--ink)").replace(PAPER, "var(--paper)")
+    start = text.index(">", text.index("<svg")) + 1
+    return text[:start] + _CSS + text[start:]
+
+
+def _groups(lines: Iterable[Line]) -> dict[tuple[str, str], list[Line]]:
+    """Return the lines by work and unit, in their order."""
+    groups: dict[tuple[str, str], list[Line]] = {}
+    for line in lines:
+        groups.setdefault((line.work, line.unit), []).append(line)
+    return groups
+
+
+def _bars(figure: Any, lines: Sequence[Line]) -> None:
+    """Draw a panel of bars for each work, esbench in its own colour."""
+    groups = {key: some for key, some in _groups(lines).items() if len(some) > 1}
+    heights = [len(some) for some in groups.values()]
+    figure.set_size_inches(WIDTH, 0.55 * len(groups) + 0.28 * sum(heights) + 0.2)
+    panels = figure.subplots(len(groups), height_ratios=heights, squeeze=False)
+    for panel, ((work, unit), some) in zip(panels[:, 0], groups.items(), strict=True):
+        panel.set_title(f"{work}, {unit}")
+        _panel(panel, some)
+
+
+def _panel(panel: Any, lines: Sequence[Line]) -> None:
+    places = range(len(lines))
+    medians = [line.figure.median for line in lines]
+    colours = [OURS if line.who.startswith(OWN) else OTHERS for line in lines]
+    panel.barh(places, medians, color=colours, height=0.62)
+    for place, line in zip(places, lines, strict=True):
+        spread = line.figure
+        panel.plot([spread.low, spread.high], [place, place], color=INK, linewidth=1)
+        end = max(spread.high, spread.median)
+        panel.annotate(
+            spelled(spread.median),
+            (end, place),
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+        )
+    panel.set_yticks(places, [line.who for line in lines])
+    panel.set_xlim(0, max(line.figure.high for line in lines) * 1.12)
+    panel.invert_yaxis()
+    panel.set_xticks([])
+    panel.spines[["bottom", "left"]].set_visible(False)
+    panel.tick_params(axis="y", length=0)
+
+
+def _shares(figure: Any, lines: Sequence[Line]) -> None:
+    """Draw the bytes of each column, and of an event in all beside the peers."""
+    shares = [line for line in lines if line.work == SHARES]
+    rest = [line for line in lines if line.work != SHARES]
+    few = [line for line in shares if line.figure.median >= 0.05]
+    _bars(figure, [*few, *rest])
+
+
+def _growth(figure: Any, lines: Sequence[Line]) -> None:
+    """Draw cost against size, one line a call, both axes in powers of ten."""
+    figure.set_size_inches(WIDTH, 4.2)
+    panel = figure.subplots()
+    for ((work, _), some), colour in zip(_groups(lines).items(), CALLS, strict=False):
+        sizes = [number(line.who) for line in some]
+        medians = [line.figure.median for line in some]
+        low = [line.figure.low for line in some]
+        high = [line.figure.high for line in some]
+        panel.plot(sizes, medians, marker="o", markersize=4, color=colour)
+        panel.fill_between(sizes, low, high, color=colour, alpha=0.25, linewidth=0)
+        panel.annotate(
+            work,
+            (sizes[-1], medians[-1]),
+            xytext=(8, 0),
+            textcoords="offset points",
+            va="center",
+            color=colour,
+        )
+    panel.set_xscale("log")
+    panel.set_yscale("log")
+    panel.set_xlabel("events in the log")
+    panel.set_ylabel("milliseconds")
+    panel.grid(color=QUIET, alpha=0.3, linewidth=0.6)
+
+
+def number(text: str) -> float:
+    """Return the number that ``setting.spoken`` wrote."""
+    number, _, unit = text.replace(",", "").partition(" ")
+    return float(number) * {"": 1, "k": 1e3, "M": 1e6}[unit]
+
+
+DRAWN: dict[str, Callable[[Any, Sequence[Line]], None]] = {
+    "commit": _bars,
+    "writers": _bars,
+    "batches": _bars,
+    "bytes": _shares,
+    "aggregate": _bars,
+    "fold": _bars,
+    "balances": _bars,
+    "large": _bars,
+    "series": _bars,
+    "growth": _growth,
+}
