@@ -96,6 +96,7 @@ class Folder:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._root = os.fspath(path)
+        self._rooted: set[str] = set()
 
     def list(self, folder: str) -> list[str]:
         """Return the file names in ``folder``, sorted; none when it is absent."""
@@ -140,10 +141,23 @@ class Folder:
             return
         try:
             sync_folder(self._at(folder))
+            self._sync_above(folder)
         except OSError as error:
             raise Unsettled(
                 f"can't sync {self._at(folder)}: {error.strerror}; check the disk"
             ) from error
+
+    def _sync_above(self, folder: str) -> None:
+        """Make the names of the folder itself and of the log's own survive, once.
+
+        Whoever made them may have died before doing so.
+        """
+        if folder not in self._rooted:
+            above = Path(os.path.abspath(self._at(folder))).parents
+            for path in above[: len(Path(folder).parts) + 1]:
+                with contextlib.suppress(PermissionError):  # nor has it names of ours
+                    sync_folder(path)
+            self._rooted.add(folder)
 
     def stamp(self, name: str) -> Stamp:
         """Return what changes when the file is replaced: inode, size, mtime in ns."""

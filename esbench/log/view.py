@@ -148,6 +148,7 @@ class View:
         self._segments: list[str] | None = None
         self._merged = 0
         self._unsynced = False
+        self._is_rooted = False
         self._ids: dict[str, tuple[int, dict[str, int]]] = {}
         self._versions = Versions()
         self._clear()
@@ -355,6 +356,9 @@ class View:
         if self._unsynced:
             self._store.sync("events")
             self._unsynced = False
+        elif self.head.position == 0 and not self._is_rooted:
+            self._store.sync("")  # whoever made the log may have died before doing so
+            self._is_rooted = True
 
     def has_commit(self, first: int, commit_id: str) -> bool:
         """Tell whether the commit that starts at ``first`` is the one of this id.
