@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from esbench.errors import ConcurrencyError
 from esbench.event import Registry
@@ -23,10 +23,13 @@ from esbench.log.schema import OPTIONAL, Schema
 from esbench.moments import EPOCH, from_micros, micros
 
 if TYPE_CHECKING:
+    import numpy as np
     import polars as pl
     import pyarrow as pa
 
     from esbench.log.view import View
+
+    Numbers = np.ndarray[Any, np.dtype[np.int64]]
 
 
 def decided_frame(
@@ -59,9 +62,9 @@ def decided_frame(
     imported = "recorded_at" in frame.columns
     if imported:
         _check_recorded(frame.get_column("recorded_at"), view, clock())
-    frame = _numbered(_with_times(frame, now), view, registry)
+    frame, keys = _numbered(_with_times(frame, now), view, registry)
     optional = {name for name in OPTIONAL if _is_used(frame, name)}
-    return _ready(frame, view.schema.using(optional), imported=imported)
+    return _ready(frame, keys, view.schema.using(optional), imported=imported)
 
 
 def _is_used(frame: pl.DataFrame, name: str) -> bool:
@@ -93,28 +96,59 @@ def _check_recorded(column: pl.Series, view: View, clock: datetime) -> None:
     bad.refuse_any()
 
 
-def _numbered(frame: pl.DataFrame, view: View, registry: Registry) -> pl.DataFrame:
-    """Return the rows with position, version and schema version."""
+class _Keys:
+    """The aggregates of some rows: which there are, and the rows of each.
+
+    Attributes:
+        names: the aggregates, sorted.
+        order: the places of the rows, by aggregate and then as they came.
+        counts: how many rows each aggregate has.
+    """
+
+    def __init__(self, column: pl.Series) -> None:
+        import numpy as np
+        import polars as pl
+
+        self.names = column.unique().sort()
+        codes = column.cast(pl.Enum(self.names)).to_physical().to_numpy()
+        self.order: Numbers = np.argsort(codes, kind="stable")
+        self.counts: Numbers = np.bincount(codes)
+
+    def versions(self, start: Numbers) -> Numbers:
+        """Return each row's version, ``start`` being those before, by aggregate."""
+        import numpy as np
+
+        ends = np.cumsum(self.counts)
+        place = np.arange(1, len(self.order) + 1)
+        counted = place + np.repeat(start - (ends - self.counts), self.counts)
+        versions: Numbers = np.empty_like(counted)
+        versions[self.order] = counted
+        return versions
+
+
+def _numbered(
+    frame: pl.DataFrame, view: View, registry: Registry
+) -> tuple[pl.DataFrame, _Keys]:
+    """Return the rows with position, version and schema version, and their keys."""
     import polars as pl
 
     first = view.head.position + 1
     kinds = {name: cls.schema_version for name, cls in registry.classes.items()}
-    place = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("aggregate_id")
+    keys = _Keys(frame.get_column("aggregate_id"))
+    names = pl.DataFrame({"aggregate_id": keys.names})
+    known = view.versions_of(keys.names)
+    start = names.join(known, on="aggregate_id", how="left", maintain_order="left")
+    before = start.get_column("start").fill_null(0).to_numpy()
     frame = frame.with_columns(
-        place.alias("version"),
+        pl.Series("version", keys.versions(before)),
         pl.int_range(first, first + frame.height, dtype=pl.Int64).alias("position"),
         pl.col("type")
         .replace_strict(kinds, return_dtype=pl.Int64)
         .alias("schema_version"),
     )
-    start = view.versions_of(frame.get_column("aggregate_id").unique())
-    if start.height:
-        frame = frame.join(start, on="aggregate_id", how="left", maintain_order="left")
-        version = pl.col("version") + pl.col("start").fill_null(0)
-        frame = frame.with_columns(version.alias("version")).drop("start")
     if "expected_version" in frame.columns:
         _check_expected(frame)
-    return frame
+    return frame, keys
 
 
 def _check_expected(frame: pl.DataFrame) -> None:
@@ -134,18 +168,19 @@ def _check_expected(frame: pl.DataFrame) -> None:
     bad.refuse_any()
 
 
-def _ready(frame: pl.DataFrame, schema: Schema, *, imported: bool) -> Ready:
-    import polars as pl
-
+def _ready(
+    frame: pl.DataFrame, keys: _Keys, schema: Schema, *, imported: bool
+) -> Ready:
     occurred = frame.get_column("occurred_at").to_physical()
     recorded = frame.get_column("recorded_at").to_physical()
-    versions = frame.group_by("aggregate_id").agg(pl.col("version").max())
+    last = keys.order[keys.counts.cumsum() - 1]
+    versions = frame.get_column("version").to_numpy()[last].tolist()
     return Ready(
-        content=Frame(frame.drop("expected_version", strict=False)),
+        content=Frame(frame.drop("expected_version", strict=False), keys),
         schema=schema,
         first=frame.item(0, "position"),
         last=frame.item(-1, "position"),
-        versions=dict(versions.iter_rows()),
+        versions=dict(zip(keys.names.to_list(), versions, strict=True)),
         occurred=(cast("int", occurred.min()), cast("int", occurred.max())),
         recorded=(recorded[0], recorded[-1]),
         imported=imported,
@@ -155,8 +190,8 @@ def _ready(frame: pl.DataFrame, schema: Schema, *, imported: bool) -> Ready:
 class Frame:
     """Many rows, in the columns of a frame."""
 
-    def __init__(self, frame: pl.DataFrame) -> None:
-        self._frame = frame
+    def __init__(self, frame: pl.DataFrame, keys: _Keys) -> None:
+        self._frame, self._keys = frame, keys
 
     def chain(self, previous: str) -> str:
         """Return the chain after these rows, that before them being ``previous``."""
@@ -174,7 +209,7 @@ class Frame:
         ]
         frame = self._frame.with_columns(missing).select(list(columns))
         if frame.height > SMALL:
-            frame = frame.sort("aggregate_id", maintain_order=True)
+            frame = frame[self._keys.order]
         wanted = pa.schema([(name, arrow_type(kind)) for name, kind in columns.items()])
         return frame.to_arrow().cast(wanted)
 

@@ -17,7 +17,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 from msgspec import Struct
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 FORMAT = 2
-ROW_GROUP = 32_768
+ROW_GROUP = 16_384
 SMALL = 1_000
+SAMPLE = 32_768
 
 _COMMIT = re.compile(r"[0-9]{20}\.parquet")
 _SEGMENT = re.compile(r"([0-9]{20})-([0-9]{20})\.parquet")
@@ -130,6 +131,15 @@ class Sealer:
         layout = _dense(schema, dictionary) if is_large else _PLAIN
         self._writer = pq.ParquetWriter(self._sink, schema, **layout)
 
+    @classmethod
+    def of(cls, rows: pa.Table) -> Self:
+        """Return a file in the making that has all its rows."""
+        is_large = rows.num_rows > SMALL
+        repeated = repeating(rows) if is_large else ()
+        sealer = cls(rows.schema, is_large=is_large, dictionary=repeated)
+        sealer.write(rows)
+        return sealer
+
     def write(self, rows: pa.Table) -> None:
         """Take in rows, in the order of the file."""
         self._writer.write_table(rows, row_group_size=ROW_GROUP)
@@ -153,17 +163,13 @@ class Sealer:
 
 
 def seal(table: pa.Table, header: Header) -> memoryview:
-    """Return the bytes of a commit with these rows."""
-    is_large = table.num_rows > SMALL
-    repeated = repeating(table) if is_large else ()
-    sealer = Sealer(table.schema, is_large=is_large, dictionary=repeated)
-    sealer.write(table)
-    return sealer.sealed(header)
+    """Return the bytes of a file with these rows."""
+    return Sealer.of(table).sealed(header)
 
 
 def repeating(table: pa.Table) -> list[str]:
     """Return the text columns in which values repeat, judged by the first rows."""
-    first = table.slice(0, ROW_GROUP)
+    first = table.slice(0, SAMPLE)
     return [
         field.name
         for field in table.schema

@@ -39,6 +39,7 @@ from esbench.log.file import Header
 from esbench.log.merge import ENOUGH, Merged, clear, merge
 from esbench.log.past import Coordinates, Readable
 from esbench.log.pieces import ordered
+from esbench.log.recent import Recent
 from esbench.log.s3 import store_at
 from esbench.log.schema import Schema
 from esbench.log.store import Store
@@ -161,6 +162,7 @@ class EventLog(Readable):
         self.store, self._label = place
         self._clock = clock
         self._ids = ids
+        self._recent = Recent(self.registry)
         self._merging = Lock()
         self._merge_at = ENOUGH if merge == "auto" else sys.maxsize
 

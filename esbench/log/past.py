@@ -94,6 +94,14 @@ class Coordinates(Struct, frozen=True, kw_only=True):
             spans.append(((piece.first, piece.last), self.position))
         return spans
 
+    def hold(self, event: RecordedEvent) -> bool:
+        """Tell whether an event belongs to this past."""
+        return (
+            (self.position is None or event.position <= self.position)
+            and (self.occurred is None or event.occurred_at <= self.occurred)
+            and (self.recorded is None or event.recorded_at <= self.recorded)
+        )
+
     def condition(self) -> pl.Expr | None:
         """Return the rows that belong to this past, None for all of them."""
         import polars as pl
@@ -181,15 +189,15 @@ class Readable(ABC):
         """
         look = self._look()
         limits = self._limits()
-        frames: Iterable[pl.DataFrame]
-        pieces = [p for p in look.pieces if p.last > after and limits.touch(p)]
-        if aggregate_id is None:
-            last = look.head.position
-            frames = chain.from_iterable(ordered(p, after, last) for p in pieces)
-        else:
+        last = look.head.position
+        if aggregate_id is not None:
             key = checked_name("aggregate_id", aggregate_id)
-            frames = (piece.rows(key) for piece in pieces)
-        condition = _both(limits.condition(), after)
+            events = self.log._recent.of(key, look)
+            within = limits.within(Coordinates(position=last))
+            return (e for e in events if e.position > after and within.hold(e))
+        pieces = [p for p in look.pieces if limits.touch(p)]
+        frames = chain.from_iterable(ordered(p, after, last) for p in pieces)
+        condition = limits.condition()
         kept = (f if condition is None else f.filter(condition) for f in frames)
         return chain.from_iterable(
             decode(frame, look.schema, self.registry) for frame in kept

@@ -235,10 +235,15 @@ class Large:
         return 0
 
     def _of(self, aggregate_id: str, group: int) -> pl.DataFrame:
+        import polars as pl
+
         start, end = self._span(aggregate_id, group)
         if start == end:
             return self._nothing()
-        return _frame(self._read(group).slice(start, end - start))
+        others = [name for name in self.columns if name != "aggregate_id"]
+        rows = _frame(self._read(group, others).slice(start, end - start))
+        key = pl.lit(aggregate_id).alias("aggregate_id")
+        return rows.select(key, *others).select(self.columns)
 
     def _span(self, aggregate_id: str, group: int) -> tuple[int, int]:
         """Return where the rows of an aggregate begin and end in a row group."""
@@ -252,7 +257,7 @@ class Large:
     def _nothing(self) -> pl.DataFrame:
         return _frame(self._open().schema_arrow.empty_table())
 
-    def _read(self, group: int, columns: list[str] | None = None) -> pa.Table:
+    def _read(self, group: int, columns: list[str]) -> pa.Table:
         return self._open().read_row_group(group, columns=columns, use_threads=False)
 
     def _open(self) -> pq.ParquetFile:

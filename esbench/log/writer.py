@@ -29,6 +29,7 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
@@ -48,7 +49,7 @@ from esbench.errors import (
 from esbench.event import Registry
 from esbench.fields import checked_name
 from esbench.log.draft import Commit, Draft, Group, Ready
-from esbench.log.file import FORMAT, SMALL, Header, commit_name, seal
+from esbench.log.file import FORMAT, SMALL, Header, Sealer, commit_name
 from esbench.log.store import Folder, NameTaken, Store, Unsettled
 from esbench.log.view import LOOKS, PAUSE, Forgotten, View
 from esbench.moments import from_micros, moment
@@ -323,9 +324,11 @@ class Writer:
 
     def _make(self, ready: Ready, commit_id: str) -> None:
         """Make the file, or raise ``NameTaken``; later failures leave it open."""
-        header = self._header(ready, commit_id)
-        table = ready.content.table(ready.schema.columns())
-        data = seal(table, header)
+        with _chained(ready, self._view.head.chain) as chain:
+            table = ready.content.table(ready.schema.columns())
+            sealer = Sealer.of(table)
+        header = self._header(ready, commit_id, chain())
+        data = sealer.sealed(header)
         self._store.create(header.name, data)
         try:
             self._store.sync("events")
@@ -338,8 +341,7 @@ class Writer:
         except (EsbenchError, OSError) as error:
             raise Unsettled(str(error)) from error
 
-    def _header(self, ready: Ready, commit_id: str) -> Header:
-        previous = self._view.head.chain
+    def _header(self, ready: Ready, commit_id: str, chain: str) -> Header:
         imported = ready.imported or self._view.imported
         return Header(
             format=FORMAT,
@@ -347,8 +349,8 @@ class Writer:
             commit_id=commit_id,
             first=ready.first,
             last=ready.last,
-            previous=previous,
-            chain=ready.content.chain(previous),
+            previous=self._view.head.chain,
+            chain=chain,
             occurred=ready.occurred,
             recorded=ready.recorded,
             clock="imported" if imported else "own",
@@ -383,6 +385,16 @@ class Writer:
         if not self._is_tidy and isinstance(self._store, Folder):
             self._store.tidy()
         self._is_tidy = True
+
+
+@contextlib.contextmanager
+def _chained(ready: Ready, previous: str) -> Iterator[Callable[[], str]]:
+    """Give what returns the chain of the rows; that of many is computed meanwhile."""
+    if ready.last - ready.first < SMALL:
+        yield partial(ready.content.chain, previous)
+        return
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(ready.content.chain, previous).result
 
 
 def _levels_to_caller() -> int:
