@@ -134,29 +134,19 @@ def has_room(folder: Path, needed: int) -> bool:
     return free_bytes(folder) > needed + GB
 
 
-def clone(source: Path, target: Path, *, commits: int | None = None) -> Path:
+def clone(source: Path, target: Path) -> Path:
     """Give a log that may be written to: hard links to the files of ``source``.
 
     Args:
         source: a log's folder.
         target: a folder that does not exist yet.
-        commits: how many of its commits; all, and the segments, unless said.
     """
     for folder in ("events", "segments", "staging"):
         (target / folder).mkdir(parents=True)
+        for file in (source / folder).glob("*.parquet"):
+            os.link(file, target / folder / file.name)
     os.link(source / "log.json", target / "log.json")
-    link_files(source / "events", target / "events", commits)
-    if commits is None:
-        link_files(source / "segments", target / "segments")
     return target
-
-
-def link_files(source: Path, target: Path, limit: int | None = None) -> None:
-    """Link the files of one folder into another, those that are not there yet."""
-    names = sorted(path.name for path in source.iterdir()) if source.exists() else []
-    for name in names[:limit]:
-        if not (target / name).exists():
-            os.link(source / name, target / name)
 
 
 def keys(log: EventLog, size: int, count: int) -> list[str]:

@@ -208,8 +208,6 @@ def test_nobody_writes_into_the_shelf(log, tmp_path):
     clone = shelf.opened(shelf.clone(source, tmp_path / "clone"))
     clone.append("acc_new", [bank.AccountOpened(owner="Ada", initial_balance="1.00")])
     assert (len(clone), len(shelf.opened(source))) == (2_001, 2_000)
-    early = shelf.clone(shelf.Shelf(tmp_path).raw(2_000), tmp_path / "early", commits=2)
-    assert len(shelf.opened(early)) == 2 * shelf.SMALLEST_PIECE
 
 
 def test_accounts_of_a_size_are_found(log):

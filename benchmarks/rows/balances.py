@@ -134,20 +134,11 @@ def _snapshot(setting: Setting, page: Page, events: int, limit: int) -> None:
 
 
 def with_snapshot(setting: Setting, events: int) -> Path:
-    """Return a log with a snapshot of balances at nine tenths of it.
-
-    It is taken in a clone that ends there, and belongs to the whole log as well.
-    """
-    raw, log = setting.shelf.raw(events), setting.shelf.log(events)
-    commits = len(list((raw / "events").iterdir()))
-    early = shelf.clone(
-        raw, setting.fresh("early"), commits=max(1, int(commits * SNAPSHOT_AT))
-    )
-    call(Balance, "snapshot")(shelf.opened(early))
-    whole = shelf.clone(log, setting.fresh("log"))
-    for folder in (early / "snapshots").iterdir():
-        (whole / "snapshots" / folder.name).mkdir(parents=True)
-        shelf.link_files(folder, whole / "snapshots" / folder.name)
+    """Return a log with a snapshot of balances behind nine tenths of its commits."""
+    commits = events * SNAPSHOT_AT // shelf.piece(events)
+    snapshot = call(Balance, "snapshot")
+    whole = shelf.clone(setting.shelf.log(events), setting.fresh("log"))
+    snapshot(shelf.opened(whole), int(max(1, commits)) * shelf.piece(events))
     return whole
 
 
