@@ -380,6 +380,30 @@ def test_a_long_folder_is_listed_whole(server, bucket, store):
     assert store.list("events") == names
 
 
+def test_a_log_is_merged_and_read_as_before(bucket, environment):
+    """Merged, and its sources deleted, a log is the same to old and new readers."""
+    address = f"s3://{bucket}/bank"
+    log = es.EventLog(address, EVENTS)
+    for _ in range(3):
+        rows = {"aggregate_id": ["a", "b"] * 100, "type": "Paid", "amount": range(200)}
+        log.append_frame(pl.DataFrame(rows))
+    log.append_frame(
+        pl.DataFrame({"aggregate_id": "c", "type": "Paid", "amount": range(1_500)})
+    )
+    before, head = es.EventLog.existing(address, EVENTS), log.head()
+    events, lazy = list(before.read()), before.scan("Paid")
+    (made,) = log.merge().segments
+    environment.setattr(ObjectStore, "age", lambda *_: 7_200.0)
+    assert len(log.merge().deleted) == 3
+    assert len(s3(address).list("events")) == 1
+    assert s3(address).list("segments") == [made.rpartition("/")[2]]
+    for one in (before, log, es.EventLog.existing(address, EVENTS)):
+        assert list(one.read()) == events
+        assert one.head() == head
+        assert one.verify(head).ok
+    assert lazy.collect().height == 2_100
+
+
 # Conditional puts
 
 
@@ -1066,7 +1090,7 @@ def test_the_age_is_the_stores(bucket, environment):
     """An object's age does not depend on what this machine's clock shows."""
     store = s3(f"s3://{bucket}/bank")
     store.create("segments/1", b"rows")
-    environment.setattr(objects.time, "time", lambda: 0.0)
+    environment.setattr(objects.time, "time", lambda: 4e9)
     assert 0 <= s3(f"s3://{bucket}/bank").age("segments/1") < 60
 
 

@@ -176,3 +176,23 @@ def test_threads_share_an_object():
     assert failed == []
     assert [e.position for e in log.read()] == list(range(1, 101))
     assert log.verify(log.head()).ok
+
+
+def test_the_age_of_a_file_is_told_by_the_disk(tmp_path, monkeypatch):
+    """Age is the disk's time less the file's, and asking leaves nothing behind."""
+    store = Folder(tmp_path)
+    store.create("segments/1", b"rows")
+    before = time.time() - 2 * HOUR
+    os.utime(tmp_path / "segments" / "1", (before, before))
+    monkeypatch.setattr(time, "time", lambda: 4e9)
+    assert abs(store.age("segments/1") - 2 * HOUR) < 600
+    assert store.list("staging") == []
+
+
+def test_a_file_from_the_future_has_no_age(tmp_path):
+    """A file that is newer than the disk's clock is as if just made."""
+    store = Folder(tmp_path)
+    store.create("segments/1", b"rows")
+    later = time.time() + 2 * HOUR
+    os.utime(tmp_path / "segments" / "1", (later, later))
+    assert store.age("segments/1") == 0
