@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import sys
+import threading
 import time
 import traceback
 from functools import partial
@@ -23,10 +24,12 @@ import pyarrow.parquet  # noqa: F401
 import esbench as es
 import esbench.log.batch
 import esbench.log.verify
-from esbench.domains.bank import EVENTS, MoneyDeposited
+import esbench.projection.snapshots
+from esbench.domains.bank import EVENTS, Account, MoneyDeposited
 
 NOW = "2024-03-01T12:00:00Z"
 PATIENCE = 120
+HOURS = 7_200
 
 
 class GivenUp(Exception):
@@ -42,7 +45,12 @@ class World:
 
     def __init__(self, base):
         self.folder = Path(base) / "log"
+        self.skipped = {}
         self._told = os.open(f"{base}.told", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
+
+    def skip(self):
+        """Make calls that do nothing, so that the n-th that does something fails."""
+        _skip(self.skipped)
 
     def tell(self, **what):
         """Tell something, in one call."""
@@ -95,6 +103,13 @@ class World:
             assert head.position == count, (head, count)
             self.tell(head=str(head))
 
+    def merge(self, number):
+        """Merge by a log of its own, and tell what was done."""
+        log = self.opened(f"merger-{number}", merge="never")
+        with self.refusals():
+            done = log.merge()
+            self.tell(merged=list(done.segments), deleted=list(done.deleted))
+
     @contextlib.contextmanager
     def refusals(self):
         """Tell when the disk refuses, and go on."""
@@ -102,6 +117,12 @@ class World:
             yield
         except es.StoreError as error:
             self.tell(refused=str(error))
+
+
+def age(folder):
+    """Make the files of a log two hours old."""
+    for path in Path(folder).rglob("*.parquet"):
+        os.utime(path, (time.time() - HOURS,) * 2)
 
 
 def _ids(name):
@@ -136,6 +157,59 @@ def visit(world, number):
     world.append(log, 10 * number + 1, 2)
 
 
+def together(world):
+    """Append from four threads at the same time, so that they share files."""
+    log, gate = world.opened("group"), threading.Barrier(4)
+
+    def work(number):
+        with world.refusals():
+            world.skip()
+            for turn in range(3):
+                gate.wait()
+                world.append(log, 10 * number + turn, 1 + (number + turn) % 3)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    world.read(log)
+
+
+def fill(world, counts, after):
+    """Fill a window with commits, and go on behind it."""
+    log = world.opened(f"fill-{after}", merge="never")
+    for place, count in enumerate(counts):
+        world.append(log, after + place, count)
+
+
+def merge(world, label):
+    """Merge, beside a writer that was there before and goes on after it."""
+    log = world.opened(f"writer-{label}", merge="never")
+    world.read(log)
+    world.merge(label)
+    world.append(log, label)
+    world.read(log)
+
+
+def clear(world, label):
+    """Come two hours later and merge again: what was merged is cleared away."""
+    age(world.folder)
+    world.merge(label)
+    world.append(world.opened(f"later-{label}", merge="never"), label)
+
+
+def keep(world, label):
+    """Keep states at two positions, and go on behind them."""
+    log = world.opened(f"keeper-{label}")
+    for place in range(2):
+        world.append(log, label + 2 * place, 2)
+        with world.refusals():
+            world.tell(snapshot=Account.snapshot(log).position)
+        world.append(log, label + 2 * place + 1)
+    world.read(log)
+
+
 def end(world):
     """Come after a fault, look, and go on."""
     log = world.opened("end")
@@ -145,11 +219,27 @@ def end(world):
     world.read(log)
 
 
+# A window of 512 positions is merged and cleared away, then one of 4,096 around it.
+SMALL = (
+    partial(fill, counts=(256, 250, 7), after=0),
+    partial(merge, label=100),
+    partial(clear, label=101),
+)
+WIDE = (
+    partial(fill, counts=(900, 900, 900, 900, 2), after=200),
+    partial(merge, label=300),
+    partial(clear, label=301),
+)
+
 # Each step of a scenario is a process of its own, one after another.
 SCENARIOS = {
     "commits": (commits,),
     "turns": (turns,),
     "visits": tuple(partial(visit, number=number) for number in range(3)),
+    "together": (together,),
+    "snapshots": (partial(keep, label=0), partial(keep, label=10)),
+    "merged": SMALL,
+    "two levels": (*SMALL, *WIDE),
 }
 
 
@@ -160,16 +250,16 @@ def play(case):
     """Run one case: the steps of a scenario, in one of which calls may fail."""
     world = World(case["base"])
     for place, step in enumerate((*SCENARIOS[case["scenario"]], end)):
-        skipped = case.get("skipped", {}) if place == case.get("step", 0) else {}
-        _wait(world, _in_process(world, step, skipped), place)
+        world.skipped = case.get("skipped", {}) if place == case.get("step", 0) else {}
+        _wait(world, _in_process(world, step), place)
 
 
-def _in_process(world, step, skipped):
+def _in_process(world, step):
     process = os.fork()
     if process:
         return process
     try:
-        _skip(skipped)
+        world.skip()
         step(world)
     except GivenUp:
         world.tell(given_up=True)
@@ -179,7 +269,6 @@ def _in_process(world, step, skipped):
 
 
 def _skip(skipped):
-    """Make calls that do nothing, so that the n-th that does something fails."""
     null = os.open(os.devnull, os.O_WRONLY)
     nowhere = "/proc/none/nothing"
     empty = {
