@@ -14,9 +14,10 @@ import esbench as es
 from esbench.analysis import receipt
 from esbench.cli.run import run
 from esbench.domains import bank, video
+from esbench.log.file import segment_name
 
 COMMANDS = (
-    "demo init append import table hydrate steps series events info verify head "
+    "demo init append import table hydrate steps series events info snapshot merge verify head "
     "export lab"
 ).split()
 READING = (
@@ -440,7 +441,8 @@ def test_info_tells_what_a_log_is_made_of(call, ada):
         "occurred to": "2024-01-20T14:00:00Z",
         "recorded from": "2024-01-01T09:00:00Z",
         "recorded to": "2024-02-05T08:00:00Z",
-        "commits": 4,
+        "commits waiting": 4,
+        "segments": 0,
         "bytes": sum(file.stat().st_size for file in files),
         "zone": "UTC",
         "clock": "own",
@@ -450,12 +452,31 @@ def test_info_tells_what_a_log_is_made_of(call, ada):
     assert told["types"]["MoneyDeposited"] == 2
 
 
+def test_merge_changes_files_and_no_answer(call):
+    """``merge`` tells what it made; ``info`` counts it; the answers stay."""
+    log = es.EventLog("many", bank.EVENTS, merge="never")
+    opened = bank.AccountOpened(owner="Ada", initial_balance=1)
+    for number in range(520):
+        log.append(f"acc_{number % 9}", [opened])
+    before = call("table", "--log", "many")[1]
+    code, out, _ = call("merge", "--log", "many")
+    assert code == 0
+    assert out.splitlines() == [
+        f"made     {segment_name(1, 512)}",
+        "512 commits merged, 1 segment made, 0 files deleted",
+    ]
+    told = json.loads(call("info", "--log", "many", "--json")[1])["info"]
+    assert (told["commits waiting"], told["segments"]) == (8, 1)
+    assert call("table", "--log", "many")[1] == before
+    assert json.loads(call("merge", "--log", "many", "--json")[1])["commits"] == 0
+
+
 def test_info_of_an_empty_log(call):
     """An empty log has no times, and that is no error."""
     call("init", "empty")
     code, out, _ = call("info", "--log", "empty")
     assert code == 0
-    assert "events         0" in out
+    assert "events           0" in out
 
 
 def test_a_kept_head_proves_a_log(call, ada):

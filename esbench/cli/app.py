@@ -12,7 +12,16 @@ from typing import Annotated
 
 import typer
 
-from esbench.cli import demo, importing, keeping, lab, making, reading, writing
+from esbench.cli import (
+    demo,
+    importing,
+    keeping,
+    lab,
+    making,
+    reading,
+    snapshots,
+    writing,
+)
 
 app = typer.Typer(
     name="esbench",
@@ -67,6 +76,8 @@ for command in (
     reading.series,
     reading.events,
     keeping.info,
+    snapshots.snapshot,
+    keeping.merge,
     keeping.verify,
     keeping.head,
     keeping.export,

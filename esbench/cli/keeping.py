@@ -1,8 +1,8 @@
-"""Commands that look after a log: ``info verify head export``.
+"""Commands that look after a log: ``info merge verify head export``.
 
 What lives here: what a log is made of, whether it is sound, and its events as files.
-The guarantee: these commands write nothing into the log. What ``export`` writes holds
-every event whole.
+The guarantee: none of these commands changes what a log says; ``merge`` changes its
+files, the others write nothing there. What ``export`` writes holds every event whole.
 What it may not know: projections.
 """
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from esbench.cli import options, tables
+from esbench.cli import options, snapshots, tables
 from esbench.cli.output import Form, form, give, json_bytes, write
 from esbench.cli.reading import Question, as_dict, recorded_in, rows_of
 from esbench.cli.run import FAILED, Misuse
@@ -50,9 +50,12 @@ def info(
     receipt = asked.receipt(["info"])
     types = _types(asked.past)
     held = _held(asked.past) | _files(asked.past.log)
+    kept = snapshots.listed_in(asked.past.log)
     if wanted.name == "json":
         named = {row["type"]: row["events"] for row in types.to_dicts()}
-        write(json_bytes({"receipt": receipt, "info": held, "types": named}), wanted)
+        told = {"receipt": receipt, "info": held, "types": named}
+        told["snapshots"] = snapshots.as_dicts(kept)
+        write(json_bytes(told), wanted)
         return
     if not wanted.is_text:
         give(types, receipt, wanted, title="Types")
@@ -62,19 +65,35 @@ def info(
     tables.print_grid(_upright(held, receipt.zone), upright=True)
     tables.out()
     tables.print_grid(tables.grid_of(types, receipt.zone))
+    if kept:
+        tables.out()
+        tables.print_grid(tables.grid_of(snapshots.as_frame(kept), receipt.zone))
     if receipt.late:
         tables.out()
         tables.quiet(receipt.late)
 
 
 def _held(past: Past) -> dict[str, Any]:
-    """Return what the events of a past come to."""
+    """Return what the events of a past come to; files tell most of a whole log."""
     import polars as pl
 
+    from esbench.moments import from_micros
+
     occurred, recorded = pl.col("occurred_at"), pl.col("recorded_at")
+    aggregates = pl.col("aggregate_id").n_unique().alias("aggregates")
+    if past.is_whole and (headers := past.log.headers()):
+        counted = past.scan().select(aggregates).collect(engine="streaming").item()
+        return {
+            "events": len(past),
+            "aggregates": counted,
+            "occurred from": from_micros(min(h.occurred[0] for h in headers)),
+            "occurred to": from_micros(max(h.occurred[1] for h in headers)),
+            "recorded from": from_micros(headers[0].recorded[0]),
+            "recorded to": from_micros(headers[-1].recorded[1]),
+        }
     row = past.scan().select(
         pl.len().alias("events"),
-        pl.col("aggregate_id").n_unique().alias("aggregates"),
+        aggregates,
         occurred.min().alias("occurred from"),
         occurred.max().alias("occurred to"),
         recorded.min().alias("recorded from"),
@@ -87,8 +106,10 @@ def _files(log: EventLog) -> dict[str, Any]:
     """Return what the whole log is made of."""
     headers = log.headers()
     sizes = [log.store.stamp(header.name)[1] for header in headers]
+    segments = sum(header.level > 0 for header in headers)
     return {
-        "commits": len(headers),
+        "commits waiting": len(headers) - segments,
+        "segments": segments,
         "bytes": sum(sizes),
         "zone": log.zone,
         "clock": headers[-1].clock if headers else "own",
@@ -119,6 +140,42 @@ def _upright(held: dict[str, Any], zone: str) -> tables.Grid:
     return tables.Grid(
         names=tuple(held), right=plain, texts=(True,) * len(held), rows=[tuple(cells)]
     )
+
+
+def merge(*, log: options.Log = None, json: options.Json = False) -> None:
+    """Merge small files into large ones; what the log says stays the same.
+
+    Writers do so by themselves once a thousand commits wait. What was merged is
+    deleted by the next merge that comes an hour later or more.
+
+    \b
+    Examples:
+      esbench merge --log my-bank
+    """
+    from esbench.cli.place import place_of
+    from esbench.log import EventLog
+
+    done = EventLog.existing(place_of(log)).merge()
+    if json:
+        said = {
+            "segments": done.segments,
+            "commits": done.commits,
+            "deleted": done.deleted,
+        }
+        write(json_bytes(said), form(json=True))
+        return
+    for name in done.segments:
+        tables.out(f"made     {name}")
+    for name in done.deleted:
+        tables.out(f"deleted  {name}")
+    counts = {"commit": done.commits, "segment": len(done.segments)}
+    counts["file"] = len(done.deleted)
+    verbs = ("merged", "made", "deleted")
+    told = [
+        f"{count:,} {what}{'s' * (count != 1)} {verb}"
+        for (what, count), verb in zip(counts.items(), verbs, strict=True)
+    ]
+    tables.quiet(", ".join(told))
 
 
 def verify(

@@ -393,6 +393,11 @@ class Past(Readable):
         """The log under this past."""
         return self._log
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing was left out when this past was taken."""
+        return self.coordinates == Coordinates(zone=self.zone)
+
     def _look(self) -> Look:
         if any(isinstance(p, Large) and p.is_gone() for p in self._seen.pieces):
             self._seen = replace(self._log._look(), head=self._seen.head)
