@@ -17,8 +17,8 @@ from esbench.domains import bank, video
 from esbench.log.file import segment_name
 
 COMMANDS = (
-    "demo init append import table hydrate steps series events info snapshot merge verify head "
-    "export lab"
+    "demo init append import table hydrate steps series events info snapshot merge "
+    "verify head export lab"
 ).split()
 READING = (
     ["table"],

@@ -57,6 +57,13 @@ Projected = Annotated[
         autocompletion=complete.projections,
     ),
 ]
+NoSnapshot = Annotated[
+    bool,
+    typer.Option(
+        "--no-snapshot",
+        help="Read every event: begin with no snapshot, and leave none behind.",
+    ),
+]
 Types = Annotated[
     str | None,
     typer.Option(

@@ -140,6 +140,15 @@ def projection_of(named: str | None, past: Past) -> Any:
     return getattr(importlib.import_module(own[named]), named)
 
 
+def house_projections() -> list[Any]:
+    """Return the projections of the domains of the house."""
+    return [
+        getattr(importlib.import_module(module), name)
+        for module, names in DOMAINS.items()
+        for name in names
+    ]
+
+
 def _unknown(named: str | None, types: set[str]) -> str:
     known = ", ".join(name for names in DOMAINS.values() for name in names)
     if named is not None:

@@ -1,8 +1,9 @@
 """Commands that ask: ``table hydrate steps series events``.
 
 What lives here: how each question is put to a projection, and the call in its receipt.
-The guarantee: these commands write nothing, and make no folder. What is there when a
-command starts is what it reads, however long it takes.
+The guarantee: these commands append nothing, and make no log. What is there when a
+command starts is what it reads, however long it takes. All that one may leave behind
+is a snapshot: a table that read more than a million events does.
 What it may not know: how answers look.
 """
 
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from esbench.cli import complete, options
+from esbench.cli import complete, options, tables
 from esbench.cli.output import Form, form, give
 from esbench.errors import NotFound, shorten
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from esbench.analysis import Receipt
     from esbench.event import RecordedEvent
     from esbench.log import Past
+    from esbench.projection import Replayed
 
 
 class Question:
@@ -92,6 +94,7 @@ def table(
     position: options.Position = None,
     log: options.Log = None,
     events: options.Types = None,
+    no_snapshot: options.NoSnapshot = False,
     json: options.Json = False,
     csv: options.Csv = False,
     parquet: options.Parquet = False,
@@ -109,7 +112,7 @@ def table(
     wanted = form(json=json, csv=csv, parquet=parquet, output=output, limit=limit)
     asked = Question(log, about, known, position, events)
     chosen = asked.projection(projection)
-    answer = chosen.table(asked.past, ids or None)
+    answer = chosen.table(asked.past, ids or None, snapshots=not no_snapshot)
     words = ["table", *_named(projection), *_after_dashes(ids)]
     give(answer, asked.receipt(words), wanted, title=_name(chosen))
 
@@ -123,6 +126,7 @@ def hydrate(
     position: options.Position = None,
     log: options.Log = None,
     events: options.Types = None,
+    no_snapshot: options.NoSnapshot = False,
     json: options.Json = False,
     csv: options.Csv = False,
     parquet: options.Parquet = False,
@@ -136,15 +140,19 @@ def hydrate(
       esbench hydrate acc_123 --about 2024-01-16
       esbench hydrate ada --about 2024-01-31 --known 2024-02-02 --json
     """
+    from esbench.projection import calls_of
+
     wanted = form(json=json, csv=csv, parquet=parquet, output=output)
     asked = Question(log, about, known, position, events)
     chosen = asked.projection(projection)
-    state = chosen.hydrate(asked.past, key)
+    found = calls_of(chosen).replayed(asked.past, key, snapshots=not no_snapshot)
     receipt = asked.receipt(
         ["hydrate", *_named(projection), *_after_dashes([key])], _aggregate(chosen, key)
     )
     title = f"{_name(chosen)} of {shorten(key)}"
-    give(_one_row(chosen, state), receipt, wanted, title=title, upright=True)
+    give(_one_row(chosen, found.state), receipt, wanted, title=title, upright=True)
+    if wanted.is_text and found.snapshot:
+        tables.quiet(_replayed(found))
 
 
 def steps(
@@ -336,7 +344,6 @@ def _readable(past: Past, frame: pl.DataFrame, wanted: Form) -> pl.DataFrame:
     """Return events with what they say in one column."""
     import polars as pl
 
-    from esbench.cli import tables
     from esbench.cli.output import ON_TERMINAL
 
     limit = wanted.limit or (
@@ -357,10 +364,16 @@ def _readable(past: Past, frame: pl.DataFrame, wanted: Form) -> pl.DataFrame:
 
 def told(event: RecordedEvent) -> str:
     """Return what an event says: its fields that are set, as ``name=value``."""
-    from esbench.cli.tables import text_of
-
     fields = event.data.items()
-    return ", ".join(f"{k}={text_of(v)}" for k, v in fields if v is not None)
+    return ", ".join(f"{k}={tables.text_of(v)}" for k, v in fields if v is not None)
+
+
+def _replayed(found: Replayed) -> str:
+    """Say from where a state was replayed, and how much of it."""
+    from esbench.analysis.receipt import counted
+
+    behind = counted(found.events, "event")
+    return f"from the snapshot at {found.snapshot:,}, {behind} behind it replayed"
 
 
 # --- words -----------------------------------------------------------------------
