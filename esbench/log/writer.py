@@ -33,7 +33,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
-from threading import RLock
+from threading import Condition, RLock
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -124,6 +124,8 @@ class Writer:
         self._clock, self._ids = clock, ids
         self._lock = RLock()
         self._queue: deque[Request] = deque()
+        self._turn = Condition()
+        self._is_led = False
         self._view = self._new_view()
         self._is_tidy = False
 
@@ -154,13 +156,37 @@ class Writer:
 
     def append(self, request: Request) -> Commit:
         """Return what came of a request, once it is safe on disk or refused."""
-        self._queue.append(request)
+        if self._must_lead(request):
+            try:
+                self._lead(request)
+            finally:
+                with self._turn:
+                    self._is_led = False
+                    self._turn.notify_all()
+        return request.result()
+
+    def _must_lead(self, request: Request) -> bool:
+        """Queue a request; return once it is done, or there is nobody to do it."""
+        with self._turn:
+            self._queue.append(request)
+            try:
+                while self._is_led and request.done is None:
+                    self._turn.wait()
+            except BaseException:
+                with contextlib.suppress(ValueError):  # it may be under way
+                    self._queue.remove(request)
+                raise
+            if request.done is None:
+                self._is_led = True
+            return request.done is None
+
+    def _lead(self, own: Request) -> None:
+        """Write what waits, group by group, until one's own request is done."""
         with self.viewed() as view:
-            while request.done is None:
+            while own.done is None:
                 if view.is_cold:
                     view.catch_up()
                 self._queue.extendleft(reversed(self._served(self._next_group())))
-        return request.result()
 
     def _next_group(self) -> list[Request]:
         """Take what waits from the queue, as far as it fits into one small file."""
