@@ -11,28 +11,24 @@ import os
 import sys
 import threading
 
-from moto.moto_server.werkzeug_app import (
-    DomainDispatcherApplication,
-    MotoRequestHandler,
-    create_backend_app,
-)
-from werkzeug.serving import make_server
-
 
 def main():
     """Serve until nobody holds the other end of standard input any more."""
+    from moto.moto_server import werkzeug_app as moto_server
+    from werkzeug.serving import make_server
+
     os.environ["MOTO_S3_DEFAULT_MAX_KEYS"] = "100"
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    moto = DomainDispatcherApplication(create_backend_app)
+    create = moto_server.create_backend_app
+    moto = moto_server.DomainDispatcherApplication(create)
     turn = threading.Lock()
 
     def one_at_a_time(environ, start_response):
         with turn:
             return list(moto(environ, start_response))
 
-    server = make_server(
-        "127.0.0.1", 0, one_at_a_time, threaded=True, request_handler=MotoRequestHandler
-    )
+    handler = moto_server.MotoRequestHandler
+    server = make_server("127.0.0.1", 0, one_at_a_time, True, request_handler=handler)
     sys.stdout.write(f"{server.server_port}\n")
     sys.stdout.flush()
     threading.Thread(target=server.serve_forever, daemon=True).start()
