@@ -5,32 +5,27 @@ opening such bytes.
 The guarantee: a file that opens is bit for bit the one that was sealed, belongs to
 this log, and holds the positions that its name says.
 What it may not know: where files live, what comes before or after.
-
-The digest is SHA-256 over the whole file with 64 zeros in the digest's own place. That
-place is found by its key in the footer: a header can't hold the key's bytes, because
-JSON escapes control characters, so the last such key in the file is the real one.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
 
 from esbench.errors import Corrupt, NotALog
 from esbench.log.schema import Schema
+from esbench.log.sealed import Sealer, check_digest
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
 FORMAT = 2
-ROW_GROUP = 16_384
 SMALL = 1_000
 SAMPLE = 32_768
 
@@ -38,9 +33,6 @@ _COMMIT = re.compile(r"[0-9]{20}\.parquet")
 _SEGMENT = re.compile(r"([0-9]{20})-([0-9]{20})\.parquet")
 _HEADER = b"esbench.header"
 _ENDS = b"esbench.ends"
-_DIGEST = b"esbench.digest"
-_KEY = b"\x18" + bytes([len(_DIGEST)]) + _DIGEST + b"\x18\x40"
-_ZEROS = b"0" * 64
 
 
 class Header(Struct, frozen=True, kw_only=True):
@@ -112,59 +104,42 @@ def segment_range(name: str) -> tuple[int, int] | None:
     return (first, last) if 0 < first <= last else None
 
 
-class Sealer:
-    """A file in the making: rows go in, sealed bytes come out.
-
-    Args:
-        schema: the columns.
-        is_large: whether to lay it out densely, at the cost of some time.
-        dictionary: the text columns in which values repeat.
-    """
-
-    def __init__(
-        self, schema: pa.Schema, *, is_large: bool, dictionary: Sequence[str] = ()
-    ) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        self._sink = pa.BufferOutputStream()
-        layout = _dense(schema, dictionary) if is_large else _PLAIN
-        self._writer = pq.ParquetWriter(self._sink, schema, **layout)
-
-    @classmethod
-    def of(cls, rows: pa.Table) -> Self:
-        """Return a file in the making that has all its rows."""
-        is_large = rows.num_rows > SMALL
-        repeated = repeating(rows) if is_large else ()
-        sealer = cls(rows.schema, is_large=is_large, dictionary=repeated)
-        sealer.write(rows)
-        return sealer
-
-    def write(self, rows: pa.Table) -> None:
-        """Take in rows, in the order of the file."""
-        self._writer.write_table(rows, row_group_size=ROW_GROUP)
-
-    def sealed(self, header: Header, ends: Sequence[int] = ()) -> memoryview:
-        """Return the bytes of the whole file, which hold their own digest.
-
-        Args:
-            header: what the file says of itself.
-            ends: for a segment, the last position of each commit in it.
-        """
-        more = {_HEADER: msgspec.json.encode(header), _DIGEST: _ZEROS}
-        if ends:
-            more[_ENDS] = _packed(header.first, ends)
-        self._writer.add_key_value_metadata(more)
-        self._writer.close()
-        data = bytearray(self._sink.getvalue())
-        place = data.rfind(_KEY) + len(_KEY)
-        data[place : place + 64] = hashlib.sha256(data).hexdigest().encode()
-        return memoryview(data)
+def sealer_of(rows: pa.Table) -> Sealer:
+    """Return a file in the making that has all its rows."""
+    is_large = rows.num_rows > SMALL
+    repeated = repeating(rows) if is_large else ()
+    sealer = Sealer(rows.schema, layout(rows.schema, repeated, is_large=is_large))
+    sealer.write(rows)
+    return sealer
 
 
 def seal(table: pa.Table, header: Header) -> memoryview:
     """Return the bytes of a file with these rows."""
-    return Sealer.of(table).sealed(header)
+    return sealer_of(table).sealed(metadata(header))
+
+
+def metadata(header: Header, ends: Sequence[int] = ()) -> dict[bytes, bytes]:
+    """Return what a file says of itself.
+
+    Args:
+        header: what it says.
+        ends: for a segment, the last position of each commit in it.
+    """
+    more = {_ENDS: _packed(header.first, ends)} if ends else {}
+    return {_HEADER: msgspec.json.encode(header), **more}
+
+
+def layout(
+    schema: pa.Schema, dictionary: Sequence[str], *, is_large: bool
+) -> dict[str, object]:
+    """Return how rows are written: small files plainly, large ones densely.
+
+    Args:
+        schema: the columns.
+        dictionary: the text columns in which values repeat.
+        is_large: whether density is worth some time.
+    """
+    return _dense(schema, dictionary) if is_large else _PLAIN
 
 
 def repeating(table: pa.Table) -> list[str]:
@@ -273,18 +248,6 @@ def rows_in(name: str, parquet: pq.ParquetFile) -> pa.Table:
         return parquet.read(use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise Corrupt(name, f"its rows can't be read ({error})") from None
-
-
-def check_digest(name: str, data: bytes) -> None:
-    """Refuse bytes that are not, bit for bit, what was sealed."""
-    place = data.rfind(_KEY) + len(_KEY)
-    if place < len(_KEY):
-        raise Corrupt(name, "it carries no digest: damaged, or not a file of a log")
-    digest = hashlib.sha256(memoryview(data)[:place])
-    digest.update(_ZEROS)
-    digest.update(memoryview(data)[place + 64 :])
-    if digest.hexdigest().encode() != data[place : place + 64]:
-        raise Corrupt(name, "its bytes do not match its digest: it is damaged")
 
 
 def read_header(name: str, text: bytes) -> Header:

@@ -38,9 +38,10 @@ from esbench.log.file import (
     FORMAT,
     SMALL,
     Header,
-    Sealer,
     commit_name,
     is_commit_name,
+    layout,
+    metadata,
     opened,
     repeating,
     segment_name,
@@ -48,6 +49,7 @@ from esbench.log.file import (
 )
 from esbench.log.pieces import Large, Run, completed
 from esbench.log.schema import Schema
+from esbench.log.sealed import Sealer
 from esbench.log.store import HOUR, NameTaken, Store
 from esbench.log.view import Held, Range, starts
 
@@ -145,12 +147,13 @@ def _segment(store: Store, parts: Sequence[Held], level: int) -> Header | None:
     first = next(chunks)
     is_large = len(header) > SMALL
     repeated = repeating(first) if is_large else ()
-    sealer = Sealer(first.schema, is_large=is_large, dictionary=repeated)
+    how = layout(first.schema, repeated, is_large=is_large)
+    sealer = Sealer(first.schema, how)
     for chunk in chain([first], chunks):
         sealer.write(chunk)
     ends = [end for held in parts for end in _ends(store, held)]
     try:
-        store.create(header.name, sealer.sealed(header, ends))
+        store.create(header.name, sealer.sealed(metadata(header, ends)))
     except NameTaken:
         return None
     return header

@@ -20,7 +20,7 @@ from esbench.errors import Corrupt
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ROW_GROUP = 32_768
+ROW_GROUP = 16_384
 
 _DIGEST = b"esbench.digest"
 _KEY = b"\x18" + bytes([len(_DIGEST)]) + _DIGEST + b"\x18\x40"

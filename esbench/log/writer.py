@@ -49,7 +49,7 @@ from esbench.errors import (
 from esbench.event import Registry
 from esbench.fields import checked_name
 from esbench.log.draft import Commit, Draft, Group, Ready
-from esbench.log.file import FORMAT, SMALL, Header, Sealer, commit_name
+from esbench.log.file import FORMAT, SMALL, Header, commit_name, metadata, sealer_of
 from esbench.log.store import Folder, NameTaken, Store, Unsettled
 from esbench.log.view import LOOKS, PAUSE, Forgotten, View
 from esbench.moments import from_micros, moment
@@ -352,9 +352,9 @@ class Writer:
         """Make the file, or raise ``NameTaken``; later failures leave it open."""
         with _chained(ready, self._view.head.chain) as chain:
             table = ready.content.table(ready.schema.columns())
-            sealer = Sealer.of(table)
+            sealer = sealer_of(table)
         header = self._header(ready, commit_id, chain())
-        data = sealer.sealed(header)
+        data = sealer.sealed(metadata(header))
         self._store.create(header.name, data)
         try:
             self._store.sync("events")
