@@ -36,6 +36,7 @@ from obstore.store import MemoryStore, S3Store
 
 import esbench as es
 from esbench.cli.run import run
+from esbench.domains import bank
 from esbench.errors import StoreError
 from esbench.log import copies, objects
 from esbench.log.objects import ObjectStore
@@ -402,6 +403,19 @@ def test_a_log_is_merged_and_read_as_before(bucket, environment):
         assert one.head() == head
         assert one.verify(head).ok
     assert lazy.collect().height == 2_100
+
+
+def test_snapshots_lie_beside_the_log(bucket):
+    """A snapshot is an object of the log's, found and used by the next reader."""
+    address = f"s3://{bucket}/bank"
+    log = es.EventLog(address, bank.EVENTS)
+    log.append("a", [bank.AccountOpened(owner="Ada", initial_balance="5.00")])
+    bank.Account.snapshot(log)
+    log.append("a", [bank.MoneyDeposited(amount="1.00", transaction_id="t")])
+    assert s3(address).list("snapshots") == ["Account"]
+    again = es.EventLog.existing(address, bank.EVENTS)
+    assert bank.Account.hydrate(again, "a") == bank.Account.hydrate(log, "a")
+    assert bank.Account.table(again).get_column("balance").to_list() == [6]
 
 
 # Conditional puts
