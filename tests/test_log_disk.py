@@ -12,8 +12,8 @@ import pytest
 from log_samples import EVENTS, NOW, Memory, Opened, Paid, contents, numbered, sample
 
 import esbench as es
-from esbench.log.store import Folder, Unsettled
 from esbench.log.pieces import Run
+from esbench.log.store import Folder, Unsettled
 from esbench.log.versions import Versions
 from esbench.log.view import View
 
