@@ -24,10 +24,10 @@ The merger deletes only what lies inside a segment that it has just read again, 
 from __future__ import annotations
 
 import contextlib
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, takewhile
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -51,7 +51,7 @@ from esbench.log.pieces import Large, Run, completed
 from esbench.log.schema import Schema
 from esbench.log.sealed import Sealer
 from esbench.log.store import HOUR, NameTaken, Store
-from esbench.log.view import Held, Range, starts
+from esbench.log.view import Held, starts
 
 if TYPE_CHECKING:
     import polars as pl
@@ -281,31 +281,27 @@ def clear(store: Store, log_id: str) -> tuple[str, ...]:
         StoreError: the store refused.
         Corrupt: a segment is damaged; what lies inside stays.
     """
-    segments = {
-        f"segments/{n}": r for n in store.list("segments") if (r := segment_range(n))
-    }
-    commits = {
-        commit_name(first): (first, first) for first in starts(store.list("events"))
-    }
-    gone: list[str] = []
-    for name, (first, last) in sorted(segments.items(), key=_widest_first):
-        inside = [
-            other
-            for other, (start, end) in (segments | commits).items()
-            if first <= start and end <= last and other not in {name, *gone}
-        ]
-        if inside and name not in gone and _is_old(store, name, log_id):
-            if not gone:
-                store.sync("segments")
-            for other in inside:
-                store.delete(other)
-            gone += inside
+    ranges = [r for name in store.list("segments") if (r := segment_range(name))]
+    ranges.sort(key=lambda found: (found[0], -found[1]))  # each before what it holds
+    commits = starts(store.list("events"))
+    gone: dict[str, None] = {}
+    is_synced = False
+    for place, (first, last) in enumerate(ranges):
+        name = segment_name(first, last)
+        inner = takewhile(lambda found: found[1] <= last, ranges[place + 1 :])  # noqa: B023 - used at once
+        inside = [segment_name(*found) for found in inner]
+        own = commits[bisect_left(commits, first) : bisect_right(commits, last)]
+        inside += [commit_name(start) for start in own]
+        inside = [other for other in inside if other not in gone]
+        if name in gone or not inside or not _is_old(store, name, log_id):
+            continue
+        if not is_synced:
+            store.sync("segments")
+            is_synced = True
+        for other in inside:
+            store.delete(other)
+            gone[other] = None
     return tuple(gone)
-
-
-def _widest_first(item: tuple[str, Range]) -> int:
-    first, last = item[1]
-    return first - last
 
 
 def _is_old(store: Store, name: str, log_id: str) -> bool:

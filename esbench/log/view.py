@@ -201,8 +201,8 @@ class View:
         if self.is_cold:
             self._list_all()
         self._take_next()
-        if self.segments() != self._segments:
-            self._list_all()
+        while (segments := self.segments()) != self._segments:
+            self._adopt(segments)
             self._take_next()
         return self.head.position > before
 
@@ -217,15 +217,27 @@ class View:
         names = self._store.list("segments")
         return [name for name in names if segment_range(name)]
 
+    def _adopt(self, segments: list[str]) -> None:
+        """Let segments take the place of what they merged; list all if that fails."""
+        ranges = largest(segments)
+        merged = [segment_name(*positions) for positions in ranges]
+        for name in merged:
+            self._file(name)
+        own = [held.name for held in self.live if not held.header.level]
+        live = [name for name in own if not is_inside(first_of(name), ranges)]
+        names = sorted(live + merged, key=first_of)
+        if self._problem(names) is None:
+            self._hold_all(names, segments)
+        else:
+            self._list_all()
+
     def _list_all(self) -> None:
         """Open all that counts; list again while there is a gap, but not for ever."""
         problem: Corrupt | None = None
         for look in range(LOOKS):
             names, segments = self._listed()
             if (problem := self._problem(names)) is None:
-                self._hold_all(names)
-                self._segments = segments
-                self._merged = max((r[1] for r in largest(segments)), default=0)
+                self._hold_all(names, segments)
                 return
             time.sleep(PAUSE * look)
         assert problem is not None, "it was looked for"
@@ -289,7 +301,7 @@ class View:
         self._unsynced |= header.level == 0
         return held
 
-    def _hold_all(self, names: list[str]) -> None:
+    def _hold_all(self, names: list[str], segments: list[str]) -> None:
         """Start anew from these files, which have no gap."""
         self._segments = None  # should one of them be wrong
         before, files = self.head, self._files
@@ -302,6 +314,8 @@ class View:
                 commit_name(self.head.position + 1),
                 f"the log was seen to end at {before.position}, and its tail is gone",
             )
+        self._segments = segments
+        self._merged = max((r[1] for r in largest(segments)), default=0)
 
     def _hold(self, held: Held) -> None:
         """Take in the file that follows the head."""
