@@ -17,7 +17,18 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from esbench.errors import Corrupt, NotALog
+from esbench.errors import Corrupt, DefinitionConflict, NotALog
+from esbench.log.claims import (
+    HEADER,
+    THRIFT,
+    check_columns,
+    check_header,
+    check_metadata,
+    check_rows,
+    header_text,
+    shape_of,
+)
+from esbench.log.footer import read_footer
 from esbench.log.schema import Schema
 from esbench.log.sealed import Sealer, check_digest
 
@@ -125,8 +136,14 @@ def metadata(header: Header, ends: Sequence[int] = ()) -> dict[bytes, bytes]:
         header: what it says.
         ends: for a segment, the last position of each commit in it.
     """
+    text = msgspec.json.encode(header)
+    if len(text) > HEADER:
+        raise DefinitionConflict(
+            f"the log's event types take {len(text):,} bytes to describe, and "
+            f"{HEADER:,} is the most: declare fewer"
+        )
     more = {_ENDS: _packed(header.first, ends)} if ends else {}
-    return {_HEADER: msgspec.json.encode(header), **more}
+    return {_HEADER: text, **more}
 
 
 def layout(
@@ -231,12 +248,19 @@ def opened(name: str, data: bytes, log_id: str) -> tuple[Header, pq.ParquetFile]
 
     check_digest(name, data)
     try:
-        parquet = pq.ParquetFile(pa.BufferReader(data))
-        found = parquet.metadata.metadata or {}
-        header = read_header(name, found[_HEADER])
-    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        text = header_text(data)
+        header = read_header(name, text)
+        check_header(header)
+        groups = read_footer(data, shape_of(header).footer)
+        parquet = pq.ParquetFile(pa.BufferReader(data), **THRIFT)
+        check_metadata(parquet, text)
+    except (pa.ArrowException, OSError, KeyError, ValueError, RecursionError) as error:
         raise Corrupt(name, f"it is no file of a log ({error})") from None
     _check_place(name, header, log_id, parquet.metadata.num_rows)
+    try:
+        check_columns(header, groups, parquet, data)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise Corrupt(name, str(error)) from None
     return header, parquet
 
 
@@ -248,6 +272,20 @@ def rows_in(name: str, parquet: pq.ParquetFile) -> pa.Table:
         return parquet.read(use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise Corrupt(name, f"its rows can't be read ({error})") from None
+
+
+def honest_rows(header: Header, parquet: pq.ParquetFile) -> pa.Table:
+    """Return the rows of an opened file, if they are those that its header tells.
+
+    Raises:
+        Corrupt: they can't be read, or are others.
+    """
+    rows = rows_in(header.name, parquet)
+    try:
+        check_rows(header, rows)
+    except ValueError as error:
+        raise Corrupt(header.name, str(error)) from None
+    return rows
 
 
 def read_header(name: str, text: bytes) -> Header:

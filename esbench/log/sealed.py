@@ -15,7 +15,8 @@ import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from esbench.errors import Corrupt
+from esbench.errors import Corrupt, InvalidEvent
+from esbench.log.pages import rows_a_group
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,8 +44,19 @@ class Sealer:
         self._writer = pq.ParquetWriter(self._sink, schema, **layout)
 
     def write(self, rows: pa.Table) -> None:
-        """Take in rows, in the order of the file."""
-        self._writer.write_table(rows, row_group_size=ROW_GROUP)
+        """Take in rows, in the order of the file.
+
+        Raises:
+            InvalidEvent: one takes more memory than a reader would spend on it.
+        """
+        try:
+            size = rows_a_group(rows, ROW_GROUP)
+        except ValueError as error:
+            raise InvalidEvent(
+                f"{error}: keep such content in a file, and that file's address and "
+                "digest in the event"
+            ) from None
+        self._writer.write_table(rows, row_group_size=size)
 
     def sealed(self, metadata: Mapping[bytes, bytes]) -> memoryview:
         """Return the bytes of the whole file, which hold their own digest.

@@ -35,9 +35,9 @@ from esbench.log.file import (
     SMALL,
     Header,
     commit_name,
+    honest_rows,
     is_commit_name,
     opened,
-    rows_in,
     segment_name,
     segment_range,
 )
@@ -296,7 +296,7 @@ class View:
         if len(header) > SMALL:
             rows = Large(self._store, stamp, header, parquet)
         else:
-            rows = rows_in(name, parquet)
+            rows = honest_rows(header, parquet)
         held = self._files[name] = Held(header, rows)
         self._unsynced |= header.level == 0
         return held
