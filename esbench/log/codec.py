@@ -19,6 +19,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from functools import cache, lru_cache
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _DAY_ZERO = date(1970, 1, 1)
+MANY = 512  # rows from which on picking them in polars is quicker
 
 # --- to columns ------------------------------------------------------------------
 
@@ -274,10 +276,43 @@ class _Columns(dict[str, list[Any]]):
         )
         return self[name]
 
+    def by_type(self) -> Iterator[tuple[str, Sequence[int], _Columns]]:
+        """Yield each event type, its rows, and their columns."""
+        names = self["type"]
+        kinds = dict.fromkeys(names)
+        if len(kinds) == 1:
+            yield names[0], range(self.height), self
+        elif self.height < MANY:
+            for kind in kinds:
+                places = [place for place, name in enumerate(names) if name == kind]
+                yield kind, places, _Picked(self, places)
+        else:
+            types = self._frame.get_column("type")
+            for kind in kinds:
+                rows = (types == kind).arg_true()
+                yield kind, rows.to_numpy(), _Columns(self._frame[rows])
+
+
+class _Picked(_Columns):
+    """Some rows of a few columns."""
+
+    def __init__(self, whole: _Columns, places: Sequence[int]) -> None:
+        super().__init__(whole._frame)
+        self._whole, self._places = whole, places
+        self.height = len(places)
+
+    def __missing__(self, name: str) -> list[Any]:
+        column = self._whole[name]
+        self[name] = [column[place] for place in self._places]
+        return self[name]
+
 
 def _listed(column: pl.Series) -> list[Any]:
     import polars as pl
 
+    if isinstance(column.dtype, pl.Decimal) and len(column) >= MANY:
+        texts = column.cast(pl.String).to_list()
+        return [None if text is None else Decimal(text) for text in texts]
     if not isinstance(column.dtype, pl.Datetime):
         return column.to_list()
     numbers = column.to_physical()
@@ -305,53 +340,41 @@ def _events(
     columns: _Columns, schema: Schema, registry: Registry
 ) -> list[Event | UnknownEvent]:
     """Return the events alone, made type by type."""
-    events: list[Any] = [None] * columns.height
-    for name, places in _places(columns["type"]).items():
+    import numpy as np
+
+    events = np.empty(columns.height, dtype=object)
+    for name, places, own in columns.by_type():
         cls = registry.classes.get(name)
         made: Iterator[Event | UnknownEvent]
         if cls is None:
-            made = _unknown(name, columns, places, schema.types.get(name))
+            made = _unknown(name, own, schema.types.get(name))
         else:
-            made = _typed(cls, columns, places)
-        if len(places) == columns.height:
+            made = _typed(cls, own)
+        if own is columns:
             return list(made)
-        for place, event in zip(places, made, strict=True):
-            events[place] = event
-    return events
+        events[places] = list(made)
+    found: list[Event | UnknownEvent] = events.tolist()
+    return found
 
 
-def _places(names: list[str]) -> dict[str, Sequence[int]]:
-    """Return the rows of each type."""
-    kinds = dict.fromkeys(names)
-    if len(kinds) == 1:
-        return {name: range(len(names)) for name in kinds}
-    places: dict[str, Any] = {name: [] for name in kinds}
-    for place, name in enumerate(names):
-        places[name].append(place)
-    return places
-
-
-def _typed(
-    cls: type[Event], columns: _Columns, places: Sequence[int]
-) -> Iterator[Event]:
+def _typed(cls: type[Event], columns: _Columns) -> Iterator[Event]:
     fields = fields_of(cls)
     flat = {
-        field.name: _of(columns[field.name], places, field.default)
+        field.name: _filled(columns[field.name], field.default)
         for field in fields
         if field.kind.name != "json"
     }
-    texts = _of(columns["payload"], places)
+    texts = columns["payload"]
     if flat and len(flat) == len(fields) and not any(texts):
         return map(rebuilder(cls), *flat.values())
     return _nested(cls, flat, texts)
 
 
-def _of(column: list[Any], places: Sequence[int], default: Any = None) -> list[Any]:
-    """Return some rows of a column, a null as ``default``."""
-    values = column if len(places) == len(column) else [column[i] for i in places]
+def _filled(column: list[Any], default: Any) -> list[Any]:
+    """Return a column with nulls as ``default``."""
     if default is None:
-        return values
-    return [default if value is None else value for value in values]
+        return column
+    return [default if value is None else value for value in column]
 
 
 def _nested(
@@ -366,12 +389,10 @@ def _nested(
 
 
 def _unknown(
-    name: str, columns: _Columns, places: Sequence[int], record: TypeRecord | None
+    name: str, columns: _Columns, record: TypeRecord | None
 ) -> Iterator[UnknownEvent]:
     fields = record.fields if record else ()
-    texts = columns["payload"]
-    for place in places:
-        text = texts[place]
+    for place, text in enumerate(columns["payload"]):
         payload = {} if text is None else msgspec.json.decode(text)
         data = {
             field.name: payload.pop(field.name)

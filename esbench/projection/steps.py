@@ -46,6 +46,7 @@ class Steps:
 
     def __init__(self, reducers: Sequence[Reducer]) -> None:
         self.reducers = tuple(reducers)
+        self._zeros = [_zero(reducer) for reducer in self.reducers]
         self.arms: dict[str, Arms] = {}
         self.loose: dict[str, Arms] = {}
         for index, reducer in enumerate(self.reducers):
@@ -57,7 +58,7 @@ class Steps:
 
     def start(self) -> Values:
         """Return the values of a key that no event has touched."""
-        return [_zero(reducer) for reducer in self.reducers]
+        return self._zeros.copy()
 
     def resumed(self, known: Mapping[str, Any], undecided: Container[str]) -> Values:
         """Return the values of a key that a snapshot has kept.
