@@ -36,7 +36,7 @@ def survive(capsys, scenario, folder, enough=None):
 
 
 @pytest.mark.parametrize("scenario", QUICK)
-def test_a_power_cut_takes_nothing_that_was_acknowledged(capsys, tmp_path, scenario):
+def test_a_power_cut_takes_nothing(capsys, tmp_path, scenario):
     """Commits, group commits, snapshots and merges are kept, in a sample of states."""
     survive(capsys, scenario, tmp_path, ENOUGH)
 

@@ -71,7 +71,8 @@ class Request:
         decide: decides on a file of its own instead.
 
     Attributes:
-        tried: the id of each file whose fate is open, and what it would give.
+        tried: first position and id of each file whose fate is open, and what it
+            would give.
         done: the result, or the error to raise; None while it waits.
     """
 
@@ -79,7 +80,7 @@ class Request:
         self, drafts: Sequence[Draft] = (), decide: Decide | None = None
     ) -> None:
         self.drafts, self.decide = drafts, decide
-        self.tried: list[tuple[str, Commit]] = []
+        self.tried: list[tuple[int, str, Commit]] = []
         self.done: Commit | BaseException | None = None
 
     def result(self) -> Commit:
@@ -242,8 +243,8 @@ class Writer:
 
     def _stored(self, request: Request) -> Commit | None:
         """Return the result of an earlier try, if its file has come to stand."""
-        for commit_id, commit in request.tried:
-            if self._view.has_commit(commit.first, commit_id):
+        for first, commit_id, commit in request.tried:
+            if self._view.has_commit(first, commit_id):
                 return commit
         return None
 
@@ -259,7 +260,7 @@ class Writer:
             self._tidy()
             self._settle_others()
             for request, commit in plan.results:
-                request.tried.append((commit_id, commit))
+                request.tried.append((plan.ready.first, commit_id, commit))
             try:
                 self._make(plan.ready, commit_id)
             except NameTaken:
