@@ -200,17 +200,26 @@ class View:
         before = self.head.position
         if self.is_cold:
             self._list_all()
-        self._take_next()
+        following = self._following()
         while (segments := self.segments()) != self._segments:
             self._adopt(segments)
-            self._take_next()
+            following = self._following()
+        for held in following:
+            self._hold(held)
         return self.head.position > before
 
-    def _take_next(self) -> None:
-        """Take in the commits that follow the head."""
-        while held := self._file(commit_name(self.head.position + 1)):
-            self._unsynced = True
-            self._hold(held)
+    def _following(self) -> list[Held]:
+        """Open the commits that seem to follow the head.
+
+        One may have the name of a deleted commit, from a writer who has yet to find
+        out: they count if ``segments/``, listed after this, is as it was.
+        """
+        found: list[Held] = []
+        last = self.head.position
+        while held := self._file(commit_name(last + 1)):
+            found.append(held)
+            last = held.header.last
+        return found
 
     def segments(self) -> list[str]:
         """Return the names of all segments, without their folder."""
