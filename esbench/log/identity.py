@@ -71,9 +71,12 @@ def _read(data: bytes) -> Identity:
                 f"the log has format {version}, this esbench reads {FORMAT}: "
                 "use a newer esbench"
             )
-        return msgspec.json.decode(data, type=Identity)
-    except ValueError as error:
+        identity = msgspec.json.decode(data, type=Identity)
+        checked_name("its log_id", identity.log_id)
+        checked_zone(identity.zone)
+    except (ValueError, RecursionError, DefinitionConflict) as error:
         raise Corrupt(NAME, f"it can't be read ({error})") from None
+    return identity
 
 
 def _refuse_other_content(store: Store) -> None:

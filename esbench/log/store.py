@@ -13,14 +13,18 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
+import re
 import secrets
 import socket
+import stat
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from esbench.errors import EsbenchError, StoreError
+from esbench.errors import Corrupt, EsbenchError, StoreError
 
 Stamp = tuple[int, int, int]
 
@@ -110,10 +114,12 @@ class Folder:
     def read(self, name: str) -> bytes:
         """Return the whole content, or raise ``FileNotFoundError``."""
         try:
-            with open(self._at(name), "rb", buffering=0) as file:
+            with opened_file(self._at(name)) as file:
                 return file.read()
         except FileNotFoundError:
             raise
+        except ValueError as error:
+            raise Corrupt(name, str(error)) from None
         except OSError as error:
             raise refused("read", name, error) from error
 
@@ -161,13 +167,21 @@ class Folder:
 
     def stamp(self, name: str) -> Stamp:
         """Return what changes when the file is replaced: inode, size, mtime in ns."""
-        found = os.stat(self._at(name))
+        found = self._found(name)
         return found.st_ino, found.st_size, found.st_mtime_ns
 
     def age(self, name: str) -> float:
         """Return the seconds since ``name`` was made, by the disk's own clock."""
-        made = os.stat(self._at(name)).st_mtime
+        made = self._found(name).st_mtime
         return max(0.0, self._now() - made)
+
+    def _found(self, name: str) -> os.stat_result:
+        try:
+            return os.stat(self._at(name))
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise refused("read", name, error) from error
 
     def _now(self) -> float:
         """Return what the disk's clock shows: the time that it gives to a new file."""
@@ -213,7 +227,7 @@ class Folder:
             return False
         host, _, rest = name.partition(".")
         process = rest.partition(".")[0]
-        if host != _host() or os.name == "nt" or not process.isdigit():
+        if host != _host() or os.name == "nt" or not _NUMBER.fullmatch(process):
             return age > DAY
         return age > HOUR and not _is_alive(int(process))
 
@@ -261,6 +275,35 @@ class Folder:
             raise Unsettled(f"{target}: {error.strerror}") from error
 
 
+@contextlib.contextmanager
+def opened_file(path: str) -> Iterator[io.FileIO]:
+    """Give a file to be read, which must be one such as a log makes.
+
+    A pipe, which would make its reader wait, a device that has no end, and a file
+    that claims to be large and is a hole are none.
+
+    Raises:
+        ValueError: something else stands there.
+        OSError: it can't be opened.
+    """
+    try:
+        file = open(path, "rb", buffering=0, opener=_at_once)  # noqa: SIM115
+    except IsADirectoryError:
+        raise ValueError("a folder stands where the file should be") from None
+    with file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise ValueError("something else than a file stands there")
+        blocks = getattr(found, "st_blocks", found.st_size)  # of 512 bytes
+        if found.st_size > _SPARSE and 8 * 512 * blocks < found.st_size:
+            raise ValueError(f"most of its {found.st_size:,} bytes are a hole")
+        yield file
+
+
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | _NO_WAIT)
+
+
 def _write_synced(path: str, data: bytes | memoryview) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o644)
     try:
@@ -272,7 +315,10 @@ def _write_synced(path: str, data: bytes | memoryview) -> None:
         os.close(descriptor)
 
 
+_NUMBER = re.compile(r"[0-9]+")
 _BINARY = getattr(os, "O_BINARY", 0)
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)
+_SPARSE = 64 * 2**20  # bytes; smaller holes do no harm
 
 
 def _full_sync(descriptor: int) -> None:
@@ -327,7 +373,7 @@ def _host() -> str:
 def _is_alive(process: int) -> bool:
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):  # no process has so large a number
         return False
     except OSError:  # it lives, and belongs to somebody else
         return True
