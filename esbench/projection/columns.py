@@ -167,9 +167,9 @@ def _aggregate(reducer: Reducer) -> nw.Expr:
 
     if reducer.how == "count":
         return nw.col("type").is_in(sorted(reducer.types)).cast(nw.Int64).sum()
-    columns = [_column(reducer, name) for name in _fields(reducer)]
     if reducer.how == "total":
-        return reduce(add, (column.sum() for column in columns))
+        return _cases(reducer.sources, reducer).sum()
+    columns = [_column(reducer, name) for name in _fields(reducer)]
     largest = reducer.how == "largest"
     found = [column.max() if largest else column.min() for column in columns]
     if len(found) == 1:
@@ -191,14 +191,27 @@ def _cases(sources: Iterable[Source], reducer: Reducer) -> nw.Expr:
     """What each row gives, by the type of its event; null for other types."""
     import narwhals as nw
 
-    groups: dict[str, list[Source]] = {}
+    recipes: dict[str, list[Source]] = {}
     for source in sources:
-        groups.setdefault(repr(replace(source, type="")), []).append(source)
+        recipes.setdefault(source.type, []).append(source)
+    groups: dict[str, list[str]] = {}
+    for name, recipe in recipes.items():
+        alike = repr([replace(source, type="") for source in recipe])
+        groups.setdefault(alike, []).append(name)
     chain: Any = nw
-    for alike in groups.values():
-        types = [source.type for source in alike]
-        chain = chain.when(nw.col("type").is_in(types)).then(_value(alike[0], reducer))
+    for types in groups.values():
+        given = _given(recipes[types[0]], reducer)
+        chain = chain.when(nw.col("type").is_in(types)).then(given)
     return cast("nw.Expr", chain)
+
+
+def _given(sources: Sequence[Source], reducer: Reducer) -> nw.Expr:
+    """What an event of one type gives; only a total reads several of its fields."""
+    values = [_value(source, reducer) for source in sources]
+    if len(values) == 1:
+        return values[0]
+    nothing = _constant(0, reducer.kind if reducer.places else "decimal(0)")
+    return reduce(add, (value.fill_null(nothing) for value in values))
 
 
 def _value(source: Source, reducer: Reducer) -> nw.Expr:

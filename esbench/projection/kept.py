@@ -3,15 +3,18 @@
 What lives here: the name, the header, the sealing and the opening of a snapshot.
 The guarantee: rows come only out of bytes that match their digest; whatever is wrong
 with a file is told in ``problem`` and never raised, since a snapshot can be done
-without. What is in a file is data: nothing of it is run.
+without. What is in a file is data: nothing of it is run, and what it claims is held
+against its bytes before a row group is decoded.
 What it may not know: projections, events, which snapshot is the right one.
 
-The rows are sorted by key, in groups of about 32,000, so that one key is found by
+The rows are sorted by key, in groups of about 16,000, so that one key is found by
 reading one group. A decimal that fits into 18 digits is stored so, as an integer.
 """
 
 from __future__ import annotations
 
+import os
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
@@ -23,12 +26,17 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Struct
 
-from esbench.errors import Corrupt, EsbenchError
-from esbench.log.sealed import Sealer, check_digest
+from esbench.errors import Corrupt, DefinitionConflict, EsbenchError
+from esbench.log.claims import HEADER, THRIFT
+from esbench.log.footer import FOOTER, read_footer
+from esbench.log.pages import check_pages
+from esbench.log.sealed import ROW_GROUP, Sealer, check_digest
 from esbench.log.store import Stamp, Store
+from esbench.log.thrift import Thrift, begun_text
 
 if TYPE_CHECKING:
     import polars as pl
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
 T = TypeVar("T")
@@ -36,9 +44,12 @@ T = TypeVar("T")
 FORMAT = 1
 FOLDER = "snapshots"
 LARGE = 2**27  # bytes; what takes more in memory is decoded each time
-GROUPS = 8
+GROUPS = 8  # row groups that are held
+FOUND = 1_000  # keys whose rows are held
 
 _HEADER = b"esbench.snapshot"
+_MARK = b"\x18" + begun_text(len(_HEADER)) + _HEADER + b"\x18"
+_WALKED = re.compile(rb"(?!)")  # no footer is passed over unread
 _LONGEST = 120
 _DIGITS = 18
 
@@ -101,23 +112,45 @@ def sealed(rows: pl.DataFrame, header: Header) -> memoryview:
         header: what the file says of itself.
     """
     import polars as pl
+    import pyarrow as pa
 
-    table = _narrowed(rows).to_arrow(compat_level=pl.CompatLevel.oldest())
+    rows = _narrowed(rows)
     key, *others = rows.columns
     texts = [name for name in others if rows.schema[name] in {pl.String, pl.Binary}]
-    sealer = Sealer(
-        table.schema,
-        {
-            "compression": "zstd",
-            "compression_level": 1,
-            "store_schema": False,
-            "store_decimal_as_integer": True,
-            "use_dictionary": texts,
-            "write_statistics": [key],
-        },
-    )
-    sealer.write(table)
+    layout = {
+        "compression": "zstd",
+        "compression_level": 1,
+        "store_schema": False,
+        "store_decimal_as_integer": True,
+        "use_dictionary": texts,
+        "write_statistics": [key],
+    }
+    schema = _short_texts(rows.clear().to_arrow(compat_level=_oldest()).schema)
+    sealer = Sealer(schema, layout)
+    try:
+        for part in rows.iter_slices(ROW_GROUP) if rows.height else ():
+            sealer.write(part.to_arrow(compat_level=_oldest()).cast(schema))
+    except (pa.ArrowException, EsbenchError):
+        raise DefinitionConflict(
+            f"{header.projection}: its states are too large for a snapshot"
+        ) from None
     return sealer.sealed({_HEADER: msgspec.json.encode(header)})
+
+
+def _oldest() -> Any:
+    import polars as pl
+
+    return pl.CompatLevel.oldest()
+
+
+def _short_texts(schema: pa.Schema) -> pa.Schema:
+    """Return the schema with texts as files of a log have them."""
+    import pyarrow as pa
+
+    short = {pa.large_string(): pa.string(), pa.large_binary(): pa.binary()}
+    return pa.schema(
+        [field.with_type(short.get(field.type, field.type)) for field in schema]
+    )
 
 
 def _narrowed(rows: pl.DataFrame) -> pl.DataFrame:
@@ -164,6 +197,7 @@ class Kept:
         self._spans: list[tuple[Any, Any]] = []
         self._rows: pl.DataFrame | None = None
         self._groups: OrderedDict[int, pl.DataFrame] = OrderedDict()
+        self._found: dict[str, dict[str, Any] | None] = {}
         self._look(self._read_footer)
 
     def __repr__(self) -> str:
@@ -191,9 +225,21 @@ class Kept:
     def row(self, key: str, types: Mapping[str, pl.DataType]) -> dict[str, Any] | None:
         """Return the row of one key, decoding its group alone; None without one."""
         with self._lock:
-            found = [] if self._rows is None else [self._rows]
-            if not found and self.is_sound():
-                found = self._look(lambda: self._around(key, types)) or []
+            if key not in self._found:
+                row = self._sought(key, types)
+                if self.problem:
+                    return None
+                if len(self._found) >= FOUND:
+                    self._found.clear()
+                self._found[key] = row
+            return self._found[key]
+
+    def _sought(
+        self, key: str, types: Mapping[str, pl.DataType]
+    ) -> dict[str, Any] | None:
+        found = [] if self._rows is None else [self._rows]
+        if not found and self.is_sound():
+            found = self._look(lambda: self._around(key, types)) or []
         rows = (_row(frame, key) for frame in found)
         return next((row for row in rows if row is not None), None)
 
@@ -202,6 +248,7 @@ class Kept:
         with self._lock:
             self._data, self._file, self._rows = b"", None, None
             self._groups.clear()
+            self._found.clear()
 
     # reading
 
@@ -218,14 +265,21 @@ class Kept:
             self.problem = str(error)
         except (pa.ArrowException, pl.exceptions.PolarsError, OSError) as error:
             self.problem = f"it can't be read ({type(error).__name__})"
-        except (ValueError, KeyError, TypeError, OverflowError, MemoryError) as error:
-            self.problem = f"damaged: it is no snapshot ({type(error).__name__})"
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
+            self.problem = f"damaged: it is no snapshot ({error})"
+        except (MemoryError, pl.exceptions.PanicException) as error:
+            self.problem = f"damaged: it can't be decoded ({type(error).__name__})"
         return None
 
     def _read_footer(self) -> None:
-        import pyarrow.parquet as pq
-
-        self._take_over(pq.read_metadata(self._store.path(self.name)))
+        with Path(self._store.path(self.name)).open("rb") as file:
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(0, end - 8))
+            size = int.from_bytes(file.read(4), "little") + 8
+            if size > min(end, FOOTER):
+                raise ValueError("it has no footer")
+            file.seek(end - size)
+            self._take_over(_header_text(file.read()))
 
     def _read_all(self) -> None:
         import pyarrow as pa
@@ -233,15 +287,18 @@ class Kept:
 
         data = Path(self._store.path(self.name)).read_bytes()
         check_digest(self.name, data)
-        file = pq.ParquetFile(pa.BufferReader(data))
-        self._take_over(file.metadata)
-        if not self.problem:
-            self._data, self._file = data, file
-            self._spans = list(_spans(file.metadata))
+        self._take_over(_header_text(data))
+        if self.problem:
+            return
+        groups = read_footer(data, _WALKED)
+        file = pq.ParquetFile(pa.BufferReader(data), **THRIFT)
+        check_pages(groups, file, data)
+        self._check_count(file.metadata.num_rows)
+        self._data, self._file = data, file
+        self._spans = list(_spans(file.metadata))
 
-    def _take_over(self, metadata: pq.FileMetaData) -> None:
+    def _take_over(self, text: bytes) -> None:
         """Take the header, and note what does not agree with it."""
-        text = (metadata.metadata or {})[_HEADER]
         version = msgspec.json.decode(text, type=dict[str, object]).get("format")
         if version != FORMAT:
             self.problem = f"it has format {version}, this esbench reads {FORMAT}"
@@ -249,13 +306,18 @@ class Kept:
         header = msgspec.json.decode(text, type=Header)
         if name_of(header.projection, header.position) != self.name:
             raise Corrupt(self.name, "it was renamed or swapped with another")
-        if header.keys != metadata.num_rows:
-            raise Corrupt(
-                self.name, f"it says {header.keys} keys and holds {metadata.num_rows}"
-            )
         if self.header not in {None, header}:
             raise Corrupt(self.name, "it changed while it was read")
         self.header = header
+
+    def _check_count(self, rows: int) -> None:
+        assert self.header is not None, "it was taken over"
+        if self.header.keys != rows:
+            raise Corrupt(
+                self.name, f"it says {self.header.keys} keys and holds {rows}"
+            )
+        if rows > self.header.position:
+            raise Corrupt(self.name, "it holds more keys than there were events")
 
     def _decoded(self, types: Mapping[str, pl.DataType]) -> pl.DataFrame:
         import polars as pl
@@ -286,6 +348,21 @@ class Kept:
         if len(self._groups) > GROUPS:
             self._groups.popitem(last=False)
         return rows
+
+
+def _header_text(data: bytes) -> bytes:
+    """Return what a footer tells as the header of a snapshot.
+
+    Args:
+        data: a file, or the end of it with the footer.
+    """
+    place = data.rfind(_MARK) + len(_MARK)
+    if place < len(_MARK):
+        raise ValueError("it has no header")
+    text = Thrift(data, place, len(data) - 8, steps=0).text()
+    if len(text) > HEADER:
+        raise ValueError("its header is too large")
+    return text
 
 
 def _typed(frame: pl.DataFrame, types: Mapping[str, pl.DataType]) -> pl.DataFrame:

@@ -11,9 +11,10 @@ decision of ``first`` and ``last``: the position that decides, null while none d
 Totals of whole numbers are 38 digits wide, so that only the final one can be too
 large.
 
-Both sides are sorted by key or small, so nothing is joined: each key of the tail is
-looked up by bisection, the few rows that change are made anew, and one reordering puts
-changed, new and untouched rows into their places.
+Both sides are sorted by key, so nothing is joined: each key of the tail is looked up by
+bisection (next to the one before it, which is what makes that fast), the rows that
+change are made anew, and one reordering puts changed, new and untouched rows into
+their places.
 """
 
 from __future__ import annotations
@@ -79,10 +80,13 @@ def continued(
         reducers: the fields of the state.
         key: the column of the keys.
     """
+    if tail.is_empty():
+        return base
+    tail = tail.sort(key)
     place, is_known = _places(base.get_column(key), tail.get_column(key))
     at = place.filter(is_known)
     changed = _combined(base[at], tail.filter(is_known), reducers)
-    return _inlaid(base, at, changed, tail.filter(~is_known).sort(key), key)
+    return _inlaid(base, at, changed, tail.filter(~is_known), key)
 
 
 def _places(keys: pl.Series, wanted: pl.Series) -> tuple[pl.Series, pl.Series]:

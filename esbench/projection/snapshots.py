@@ -39,6 +39,7 @@ from msgspec import Struct
 
 from esbench.errors import (
     DefinitionConflict,
+    EsbenchError,
     InvalidEvent,
     NotFound,
     ReadOnly,
@@ -244,6 +245,11 @@ def reach_of(log: Readable) -> int:
     return end if limit is None else min(end, limit)
 
 
+def is_long(log: Readable, base: Base) -> bool:
+    """Tell whether more than a million events lie behind a base."""
+    return reach_of(log) - base.position > MANY
+
+
 def fingerprint_of(calls: Calls, zone: str) -> str | None:
     """Return what stands for a declaration; None for one that can't be told."""
     described = calls.description(zone)
@@ -378,16 +384,16 @@ def base_left(calls: Calls, log: Readable) -> Base:
         kept = _kept(calls, log, base, advanced, automatic=True)
         assert kept.header is not None, "it was put there"
         shelf_of(log.log).prune(kept.header)
-    except (DefinitionConflict, StoreError):
+    except EsbenchError:
         shelf_of(log.log).given_up[calls.name] = at
     return advanced
 
 
 def _worth(calls: Calls, log: Readable, base: Base) -> int | None:
     """Return where a snapshot is worth its bytes; None where it is not."""
-    reach = reach_of(log)
-    if reach - base.position <= MANY or fingerprint_of(calls, log.zone) is None:
+    if not is_long(log, base) or fingerprint_of(calls, log.zone) is None:
         return None
+    reach = reach_of(log)
     headers = log.log.headers()
     ends = [h.last for h in headers if _is_stable(h) and h.last <= reach]
     at = max(ends, default=0)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import narwhals as nw
 import polars as pl
@@ -23,6 +23,8 @@ from esbench.projection.partial import continued, partial_of
 from esbench.projection.periods import Periods
 from esbench.projection.reducers import Key, Reducer
 from esbench.projection.steps import KeyValue, fits
+
+Engine = Literal["in-memory", "streaming"]
 
 _INT64 = Decimal(2**63)
 _PERIOD = "@period"
@@ -38,6 +40,7 @@ class Columns:
         zone: where days are counted.
         only: the keys to keep; all if None.
         base: the partial state to go on from, sorted by key.
+        engine: ``streaming`` for more events than should be held at a time.
 
     Raises:
         InvalidEvent: an event that holds a field as loose JSON.
@@ -51,8 +54,10 @@ class Columns:
         zone: str,
         only: Sequence[KeyValue] | None = None,
         base: pl.DataFrame | None = None,
+        engine: Engine = "in-memory",
     ) -> None:
         self.reducers, self.key, self.zone, self.only = reducers, key.name, zone, only
+        self._engine: Engine = engine
         events: pl.LazyFrame = columns.named(scan, reducers, key, zone).to_native()
         if only is not None:
             wanted = pl.col(key.name).is_in(only)
@@ -66,7 +71,7 @@ class Columns:
         """Return the keys that were asked for and have no event."""
         if self.only is None:
             return []
-        found = self.events.select(pl.col(self.key).unique()).collect()
+        found = self._collected(self.events.select(pl.col(self.key).unique()))
         known = set(found.get_column(self.key).to_list())
         if self.base is not None:
             known.update(self.base.get_column(self.key).to_list())
@@ -74,7 +79,7 @@ class Columns:
 
     def height(self) -> int:
         """Return the number of events behind the base."""
-        count: int = self.events.select(pl.len()).collect().item()
+        count: int = self._collected(self.events.select(pl.len())).item()
         return count
 
     def table(self) -> pl.DataFrame:
@@ -91,7 +96,7 @@ class Columns:
 
     def partial(self) -> pl.DataFrame:
         """Return every key's partial state, sorted by key."""
-        found = self._chosen(self._parts()).to_native().collect()
+        found = self._collected(self._chosen(self._parts()).to_native())
         own = partial_of(found, self.reducers, self.key)
         if self.base is None:
             return own.sort(self.key)
@@ -101,8 +106,7 @@ class Columns:
         """Return what the events add up to, and what decides, by key."""
         events = nw.from_native(self.events)
         found = columns.parts(events, self.reducers, [self.key])
-        wide: pl.DataFrame = found.to_native().collect()
-        return wide
+        return self._collected(found.to_native())
 
     def _chosen(self, wide: pl.DataFrame) -> nw.LazyFrame[Any]:
         """Return the same with the values that were decided."""
@@ -113,8 +117,10 @@ class Columns:
         """Return final columns, from sums and deciding positions."""
         self._refuse_wide(wide)
         states = columns.narrow(self._chosen(wide), self.reducers, by).sort(by)
-        frame: pl.DataFrame = states.to_native().collect()
-        return frame
+        return self._collected(states.to_native())
+
+    def _collected(self, rows: pl.LazyFrame) -> pl.DataFrame:
+        return rows.collect(engine=self._engine)
 
     def _refuse_wide(self, wide: pl.DataFrame) -> None:
         for reducer in self.reducers:
