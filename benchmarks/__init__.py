@@ -4,6 +4,10 @@
     python -m benchmarks --quick              smaller, about 2 minutes
     python -m benchmarks --only commit,fold   these rows alone
 
+Logs of up to a hundred million events are made the first time, which takes as long
+again, and kept in the folder given by ``--data`` (about 10 GB, in the system's folder
+for temporary files unless said).
+
 What lives here, from the ground up:
 
     harness     contenders in turn, medians and spread, equal answers

@@ -103,12 +103,14 @@ def scratch(data: Path) -> Iterator[Path]:
 
 def enough_room(setting: Setting, data: Path) -> bool:
     """Say how much room there is and is needed; tell whether it will do."""
-    needed = setting.shelf.needed(setting.sizes, setting.events)
+    needed, seconds = setting.shelf.missing(setting.sizes, setting.events)
     free, kind = machine.free_bytes(data), machine.file_system(data)
-    say(
-        f"data in {data} ({kind}): about {needed / 1e9:.1f} GB to make, "
-        f"{free / 1e9:.0f} GB free"
-    )
+    say(f"data in {data} ({kind}), {free / 1e9:.0f} GB free")
+    if seconds > 30:
+        say(
+            f"not there yet: up to {needed / 1e9:.1f} GB of logs and a database; "
+            f"made when first asked, in about {seconds / 60:.0f} minutes, and kept"
+        )
     if kind == "tmpfs":
         say("tmpfs syncs to nothing: what is said of commits will mean little")
     if not has_room(data, needed):

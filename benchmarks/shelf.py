@@ -33,6 +33,7 @@ MOST_ACCOUNTS = 2_000_000
 PIECES = 12  # a log arrives in at least so many commits
 SMALLEST_PIECE = 512
 LOG_BYTES, DATABASE_BYTES = 60, 420  # an event, with what lies around meanwhile
+LOG_SECONDS, DATABASE_SECONDS = 7e-6, 13e-6  # an event
 
 
 def traffic(events: int) -> Traffic:
@@ -121,12 +122,20 @@ class Shelf:
             say(f"  made in {seconds:.0f} s")
         return path
 
-    def needed(self, events: Iterable[int], database: int) -> int:
-        """Return how many bytes are still to be written for logs of these sizes."""
+    def missing(self, events: Iterable[int], database: int) -> tuple[int, float]:
+        """Return what is still to be made: how many bytes, and about how many seconds.
+
+        Args:
+            events: the sizes of logs that are wanted.
+            database: the size of the database that is wanted.
+        """
         logs = sum(n for n in events if not (self._kept / f"log-{n}").exists())
         if (self._kept / f"database-{database}").exists():
             database = 0
-        return logs * LOG_BYTES + database * DATABASE_BYTES
+        return (
+            logs * LOG_BYTES + database * DATABASE_BYTES,
+            logs * LOG_SECONDS + database * DATABASE_SECONDS,
+        )
 
 
 def has_room(folder: Path, needed: int) -> bool:

@@ -24,14 +24,12 @@ class Row(Struct, frozen=True, kw_only=True):
         title: what it measures.
         run: fills its page.
         seconds: about how long it takes at full size, logs made beforehand.
-        large: whether it needs the largest log.
     """
 
     name: str
     title: str
     run: Callable[[Setting, Page], None]
     seconds: int
-    large: bool = False
 
 
 ROWS = (
@@ -43,15 +41,15 @@ ROWS = (
     ),
     Row(name="writers", title="Many writers", run=writing.writers, seconds=70),
     Row(name="batches", title="Batches", run=writing.batches, seconds=15),
-    Row(name="frame", title="A large frame", run=writing.frames, seconds=70),
-    Row(name="bytes", title="Bytes an event", run=size.sizes, seconds=15),
+    Row(name="frame", title="A large frame", run=writing.frames, seconds=60),
+    Row(name="bytes", title="Bytes an event", run=size.sizes, seconds=10),
     Row(
         name="aggregate",
         title="One aggregate of many",
         run=reading.aggregate,
         seconds=30,
     ),
-    Row(name="fold", title="Step-by-step fold", run=reading.fold, seconds=40),
+    Row(name="fold", title="Step-by-step fold", run=reading.fold, seconds=60),
     Row(
         name="balances",
         title="All balances about a day",
@@ -62,14 +60,13 @@ ROWS = (
         name="snapshot",
         title="The same from a snapshot",
         run=balances.snapshot,
-        seconds=15,
+        seconds=30,
     ),
     Row(
         name="large",
         title="The same, the largest log",
         run=balances.large,
-        seconds=80,
-        large=True,
+        seconds=160,
     ),
     Row(
         name="series",
@@ -77,14 +74,13 @@ ROWS = (
         run=balances.series,
         seconds=90,
     ),
-    Row(name="merge", title="Merging", run=upkeep.merge, seconds=60),
-    Row(name="verify", title="Verifying", run=upkeep.verify, seconds=60),
-    Row(name="read", title="Reading in order", run=upkeep.ordered, seconds=30),
+    Row(name="merge", title="Merging", run=upkeep.merge, seconds=40),
+    Row(name="verify", title="Verifying", run=upkeep.verify, seconds=65),
+    Row(name="read", title="Reading in order", run=upkeep.ordered, seconds=35),
     Row(
         name="growth",
         title="What growth costs",
         run=growth.growth,
-        seconds=60,
-        large=True,
+        seconds=130,
     ),
 )

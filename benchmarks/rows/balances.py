@@ -127,7 +127,7 @@ def _snapshot(setting: Setting, page: Page, events: int, limit: int) -> None:
         asked(WITHOUT, lambda: table(log)),
         asked(WITH, lambda: Balance.table(log.as_of(ASKED))),
     ]
-    figures = interleaved(contenders, setting.rounds(5, 2))
+    figures = interleaved(contenders, setting.rounds(3, 2))
     page.add_times(f"{spoken(events)} from a snapshot", figures)
     ratio = figures[WITHOUT].median / figures[WITH].median
     page.at_least(f"{spoken(events)}: ≥ {limit}× faster", ratio, limit, "×")

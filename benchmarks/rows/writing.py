@@ -137,7 +137,10 @@ def commit(setting: Setting, page: Page) -> None:
     work = f"one event, {WAITING} to {WAITING + EACH} commits unmerged"
     figures = {who: _joined(parts) for who, parts in taken.items()}
     page.add_times(work, figures)
-    page.note(f"The middle half of {logs} logs of {EACH} commits each.")
+    page.note(
+        f"The median is that of {logs} logs with {EACH} commits each, the spread the "
+        "widest of theirs."
+    )
     own, floor = figures[OWN].median, figures[FLOOR].median
     page.at_most("≤ 1.75× its floor", own / floor, 1.75, "×")
     if PEER in figures:
