@@ -670,3 +670,144 @@ def declares_a_hundred_thousand_fields(file):
     fields = [{"name": f"field_{n}", "kind": "int"} for n in range(100_000)]
     types = {"T": {"schema_version": 1, "fields": fields}}
     file.header(schema={"types": types, "optional": []})
+
+
+# Rows: files as esbench would write them, with what it would never put into one
+
+LIES = {}
+
+
+def lie(*names):
+    """Register a change of rows, for each of the files named."""
+
+    def registered(change):
+        for name, kind in ((SMALL, "small"), (LARGE, "large")):
+            if name in names:
+                words = f"{change.__name__.replace('_', ' ')}, {kind}"
+                LIES[words] = name, lambda path: rewritten(path, change)
+        return change
+
+    return registered
+
+
+def replaced(table, name, values):
+    """Give a table with other values in a column."""
+    place = table.column_names.index(name)
+    made = pa.array(values, table.schema.field(name).type)
+    return table.set_column(place, name, made)
+
+
+def first(table, name, value):
+    """Give a table with another value in the first row of a column."""
+    return replaced(table, name, [value, *table.column(name).to_pylist()[1:]])
+
+
+ENVELOPE = (
+    "position aggregate_id version type schema_version occurred_at recorded_at".split()
+)
+for column in ENVELOPE:
+    for name, kind in ((SMALL, "small"), (LARGE, "large")):
+        LIES[f"has a hole in {column}, {kind}"] = (
+            name,
+            lambda path, column=column: rewritten(
+                path, lambda table: first(table, column, None)
+            ),
+        )
+
+
+@lie(SMALL, LARGE)
+def holds_nothing_at_all(table):
+    return pa.table(
+        [pa.nulls(table.num_rows, field.type) for field in table.schema],
+        schema=table.schema,
+    )
+
+
+@lie(SMALL, LARGE)
+def has_a_position_below_one(table):
+    return first(table, "position", -1)
+
+
+@lie(SMALL, LARGE)
+def has_a_position_beyond_the_end(table):
+    return first(table, "position", 2**63 - 1)
+
+
+@lie(SMALL, LARGE)
+def has_one_position_everywhere(table):
+    return replaced(table, "position", [2] * table.num_rows)
+
+
+@lie(SMALL, LARGE)
+def has_a_version_below_one(table):
+    return first(table, "version", -(2**63))
+
+
+@lie(SMALL, LARGE)
+def has_a_schema_version_beyond_reason(table):
+    return first(table, "schema_version", 2**63 - 1)
+
+
+@lie(SMALL, LARGE)
+def happened_in_the_year_100000(table):
+    return replaced(table, "occurred_at", [2**61] * table.num_rows)
+
+
+@lie(SMALL, LARGE)
+def was_recorded_before_the_calendar(table):
+    return replaced(table, "recorded_at", [-(2**62)] * table.num_rows)
+
+
+@lie(SMALL, LARGE)
+def has_a_type_without_a_name(table):
+    return first(table, "type", "")
+
+
+@lie(SMALL, LARGE)
+def has_a_type_that_nobody_told_of(table):
+    return first(table, "type", "Unheard")
+
+
+@lie(SMALL, LARGE)
+def has_an_aggregate_without_a_name(table):
+    return first(table, "aggregate_id", "")
+
+
+@lie(LARGE)
+def has_its_rows_upside_down(table):
+    return table.take(pa.array(range(table.num_rows - 1, -1, -1)))
+
+
+@lie(SMALL)
+def has_texts_that_are_none(table):
+    bad = pa.array([b"\xff\xfe"] * table.num_rows, pa.binary())
+    text = pa.Array.from_buffers(pa.string(), len(bad), bad.buffers())
+    return table.set_column(1, "aggregate_id", text)
+
+
+TEXTLESS = LARGE, lambda path: rewritten(path, has_texts_that_are_none)
+
+
+@lie(SMALL)
+def has_notes_that_are_no_texts(table):
+    bad = pa.array([b"\xff\xfe"] * table.num_rows, pa.binary())
+    text = pa.Array.from_buffers(pa.string(), len(bad), bad.buffers())
+    return table.set_column(table.column_names.index("note"), "note", text)
+
+
+for words, text in {
+    "half a payload": '{"nested": ',
+    "a payload that is a list": "[1]",
+    "a payload that is null": "null",
+    "a payload of other types": '{"nested": 3, "shelf": "x"}',
+    "a payload with fields there are not": '{"whole": "x", "none": [1]}',
+    "a payload as deep as a well": '{"nested": ' + "[" * 200_000,
+    "a payload of a number without end": '{"anything": 1' + "0" * 5_000 + "}",
+    "an empty payload": "",
+}.items():
+    LIES[f"has {words}, small"] = (
+        SMALL,
+        lambda path, text=text: rewritten(
+            path, lambda table: replaced(table, "payload", [text] * table.num_rows)
+        ),
+    )

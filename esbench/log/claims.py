@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from esbench.log.file import Header
 
+BOUNDED = {"aggregate_id"}  # the columns whose smallest and largest value are told
 HEADER = 4 * 2**20  # bytes
 HIGHEST = 8  # level of a segment
 SMALL = 1_000  # rows of a file that is written plainly
@@ -210,6 +211,9 @@ def check_columns(
         raise ValueError("its columns are kept in another way")
     if any(group.rows > GROUP for group in groups):
         raise ValueError("its row groups are too large")
+    bounded = {n for group in groups for n, c in enumerate(group.chunks) if c.bounds}
+    if foreign := [name for n in bounded if (name := wanted.names[n]) not in BOUNDED]:
+        raise ValueError(f"its column {foreign[0]} tells of its bounds")
     codecs = {chunk.codec for group in groups for chunk in group.chunks}
     if codecs - ({PLAIN, ZSTD} if len(header) > SMALL else {PLAIN}):
         raise ValueError("its columns are compressed in another way")
@@ -231,6 +235,24 @@ def _tell_difference(found: pa.Schema, wanted: pa.Schema) -> NoReturn:
 # --- rows --------------------------------------------------------------------------
 
 
+def check_values(table: pa.Table) -> None:
+    """Refuse rows that no event can have: half texts, or nothing in the envelope.
+
+    Raises:
+        ValueError: what is wrong with them.
+    """
+    import numpy as np
+
+    table.validate(full=True)
+    for name in ENVELOPE:
+        if table.column(name).null_count:
+            raise ValueError(f"its column {name} has holes: it was edited")
+    for part in table.column("aggregate_id").chunks:
+        ends = np.frombuffer(part.buffers()[1], "<i4")[part.offset :][: len(part) + 1]
+        if not np.diff(ends).all():
+            raise ValueError("an aggregate has no name: it was edited")
+
+
 def check_rows(header: Header, table: pa.Table) -> None:
     """Refuse rows that hold other positions or times than their header tells.
 
@@ -243,10 +265,6 @@ def check_rows(header: Header, table: pa.Table) -> None:
     """
     import numpy as np
 
-    table.validate(full=True)
-    for name in ENVELOPE:
-        if table.column(name).null_count:
-            raise ValueError(f"its column {name} has holes: it was edited")
     positions = np.sort(_numbers(table.column("position")))
     if not np.array_equal(positions, np.arange(header.first, header.last + 1)):
         raise ValueError("its positions are not those of its name")

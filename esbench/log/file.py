@@ -25,6 +25,7 @@ from esbench.log.claims import (
     check_header,
     check_metadata,
     check_rows,
+    check_values,
     header_text,
     shape_of,
 )
@@ -269,9 +270,13 @@ def rows_in(name: str, parquet: pq.ParquetFile) -> pa.Table:
     import pyarrow as pa
 
     try:
-        return parquet.read(use_threads=False)
+        rows = parquet.read(use_threads=False)
+        check_values(rows)
     except (pa.ArrowException, OSError) as error:
         raise Corrupt(name, f"its rows can't be read ({error})") from None
+    except ValueError as error:
+        raise Corrupt(name, str(error)) from None
+    return rows
 
 
 def honest_rows(header: Header, parquet: pq.ParquetFile) -> pa.Table:

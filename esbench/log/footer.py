@@ -53,6 +53,7 @@ class Chunk(NamedTuple):
         stored: the bytes that they take in the file.
         data: where its first page of data begins.
         dictionary: where its dictionary begins; None where it has none.
+        bounds: whether its smallest and largest values are told.
     """
 
     type: int
@@ -62,6 +63,7 @@ class Chunk(NamedTuple):
     stored: int
     data: int
     dictionary: int | None = None
+    bounds: bool = False
 
     @property
     def start(self) -> int:
@@ -300,19 +302,29 @@ _NUMBERS = {
 
 def _described(thrift: Thrift) -> Chunk:
     told: dict[str, int] = {}
+    has_bounds = False
     for field, kind in thrift.fields():
         if (name := _NUMBERS.get((field, kind))) is not None:
             told[name] = thrift.number()
         elif (field, kind) == (16, STRUCT):
             _check_sizes(thrift, is_text=told.get("type") == TEXT)
         elif field in {2, 3, 12, 13}:
+            has_bounds = has_bounds or field == 12
             thrift.skip(kind)
         else:
             raise ValueError("a column is described in another way")
-    try:
-        return Chunk(**told)
-    except TypeError:
-        raise ValueError("a column is described by half") from None
+    if lacking := set(_NUMBERS.values()) - told.keys() - {"dictionary"}:
+        raise ValueError(f"a column is described without its {min(lacking)}")
+    return Chunk(
+        type=told["type"],
+        codec=told["codec"],
+        values=told["values"],
+        size=told["size"],
+        stored=told["stored"],
+        data=told["data"],
+        dictionary=told.get("dictionary"),
+        bounds=has_bounds,
+    )
 
 
 def _check_sizes(thrift: Thrift, *, is_text: bool) -> None:

@@ -33,8 +33,8 @@ from esbench.errors import (
 )
 from esbench.event import AnyEvent, Event, Metadata, RecordedEvent, Registry, Stamped
 from esbench.log import identity
-from esbench.log.codec import decode
 from esbench.log.draft import Commit, drafted
+from esbench.log.events import events_in
 from esbench.log.file import Header
 from esbench.log.merge import ENOUGH, Merged, clear, merge
 from esbench.log.past import Coordinates, Readable
@@ -361,7 +361,7 @@ class EventLog(Readable):
     def _between(self, after: int, look: Look) -> Iterator[RecordedEvent]:
         for piece in look.pieces:
             for frame in ordered(piece, after, look.head.position):
-                yield from decode(frame, look.schema, self.registry)
+                yield from events_in(frame, look, self.registry)
 
     def verify(self, head: Head | str | None = None) -> Verification:
         """Read every byte again and return all that is wrong; nothing is raised.

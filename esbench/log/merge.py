@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from esbench.errors import StoreError
+from esbench.errors import Corrupt, StoreError
 from esbench.log.codec import arrow_type
 from esbench.log.file import (
     FORMAT,
@@ -149,8 +149,12 @@ def _segment(store: Store, parts: Sequence[Held], level: int) -> Header | None:
     repeated = repeating(first) if is_large else ()
     how = layout(first.schema, repeated, is_large=is_large)
     sealer = Sealer(first.schema, how)
+    rows = 0
     for chunk in chain([first], chunks):
         sealer.write(chunk)
+        rows += chunk.num_rows
+    if rows != len(header):
+        raise Corrupt(parts[0].name, f"{len(header) - rows} rows can't be merged")
     ends = [end for held in parts for end in _ends(store, held)]
     try:
         store.create(header.name, sealer.sealed(metadata(header, ends)))

@@ -21,7 +21,8 @@ from msgspec.structs import replace
 from esbench.errors import EsbenchError, InvalidEvent, NotFound, ReadOnly, shorten
 from esbench.event import RecordedEvent, Registry
 from esbench.fields import checked_name
-from esbench.log.codec import decode, dtype
+from esbench.log.codec import dtype
+from esbench.log.events import events_in
 from esbench.log.pieces import Large, completed, ordered, scan_files
 from esbench.log.schema import ENVELOPE, OPTIONAL, Schema
 from esbench.moments import micros, spoken, until
@@ -200,7 +201,7 @@ class Readable(ABC):
         condition = limits.condition()
         kept = (f if condition is None else f.filter(condition) for f in frames)
         return chain.from_iterable(
-            decode(frame, look.schema, self.registry) for frame in kept
+            events_in(frame, look, self.registry) for frame in kept
         )
 
     def scan(self, type: str | None = None, *, after: int = 0) -> pl.LazyFrame:
@@ -309,7 +310,7 @@ class Readable(ABC):
     def _latest(self) -> list[RecordedEvent]:
 
         frame = self.scan().top_k(SHOWN, by="position").sort("position").collect()
-        return list(decode(frame, self.schema, self.registry))
+        return list(events_in(frame, self._look(), self.registry))
 
 
 def _row_html(row: RecordedEvent) -> str:

@@ -13,6 +13,7 @@ million rows at a time.
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from threading import RLock
@@ -21,7 +22,8 @@ from typing import TYPE_CHECKING, Protocol
 from esbench.errors import Corrupt
 from esbench.log.codec import dtype
 from esbench.log.file import Header, ends_of, opened
-from esbench.log.store import Stamp, Store
+from esbench.log.schema import ENVELOPE
+from esbench.log.store import Stamp, Store, refused
 
 if TYPE_CHECKING:
     import polars as pl
@@ -64,7 +66,11 @@ def ordered(piece: Piece, after: int, last: int) -> Iterator[pl.DataFrame]:
     """
     first, end = max(piece.first, after + 1), min(piece.last, last)
     for start in range(first, end + 1, SORTED_AT_ONCE):
-        yield piece.between(start, min(start + SORTED_AT_ONCE - 1, end))
+        stop = min(start + SORTED_AT_ONCE - 1, end)
+        rows = piece.between(start, stop)
+        if isinstance(piece, Large) and (reason := piece.problem(rows, start, stop)):
+            raise Corrupt(piece.header.name, reason)
+        yield rows
 
 
 class Run:
@@ -190,10 +196,12 @@ class Large:
         try:
             stamp = self._store.stamp(name)
             if stamp != self._stamp:
-                header, _ = opened(name, self._store.read(name), self.header.log_id)
+                data = self._store.read(name)
+                header, parquet = opened(name, data, self.header.log_id)
                 if header != self.header:
                     raise Corrupt(name, "it was replaced by another file")
-                self._stamp, self._file = stamp, None
+                self._stamp, self._file, self._groups = stamp, None, None
+                self._metadata = parquet.metadata
             return self._store.path(name)
         except FileNotFoundError:
             raise Corrupt(name, "it has vanished") from None
@@ -209,13 +217,49 @@ class Large:
         rows = self.lazy()
         if first > self.first or last < self.last:
             rows = rows.filter(pl.col("position").is_between(first, last))
-        return rows.sort("position").collect()
+        with readable(self.header.name):
+            return rows.sort("position").collect()
+
+    def problem(self, rows: pl.DataFrame, first: int, last: int) -> str | None:
+        """Return what is wrong with what should be the rows of these positions.
+
+        Args:
+            rows: sorted by position.
+            first: the first position.
+            last: the last position.
+        """
+        for name in ENVELOPE:
+            if rows.get_column(name).null_count():
+                return f"its column {name} has holes: it was edited"
+        if not is_dense(rows, first, last):
+            return "its positions are not those of its name"
+        for name, (least, most) in (
+            ("occurred_at", self.occurred),
+            ("recorded_at", self.recorded),
+        ):
+            if not rows.get_column(name).to_physical().is_between(least, most).all():
+                return f"its {name} are not those of its header"
+        return None
+
+    def disorder(self) -> str | None:
+        """Return what would lead a search for one aggregate astray."""
+        before: tuple[str, int] = ("", 0)
+        for group, (least, most) in enumerate(self._bounds()):
+            with readable(self.header.name):
+                keys = _frame(self._read(group, ["aggregate_id", "version"]))
+            first, last = keys.row(0), keys.row(-1)
+            if first <= before or not keys.select(_rising()).item():
+                return "its rows are not sorted: it was edited"
+            if (least or first[0]) > first[0] or (most or last[0]) < last[0]:
+                return "it tells of other aggregates than it holds: it was edited"
+            before = last
+        return None
 
     def rows(self, aggregate_id: str) -> pl.DataFrame:
         """Return the rows of one aggregate, in position order."""
         import polars as pl
 
-        with self._lock:
+        with self._lock, readable(self.header.name):
             found = [
                 self._of(aggregate_id, group)
                 for group in self._candidates(aggregate_id)
@@ -226,7 +270,7 @@ class Large:
 
     def last_version(self, aggregate_id: str) -> int:
         """Return the last version of an aggregate here; 0 when it has no events."""
-        with self._lock:
+        with self._lock, readable(self.header.name):
             for group in reversed(self._candidates(aggregate_id)):
                 start, end = self._span(aggregate_id, group)
                 if start < end:
@@ -279,8 +323,18 @@ class Large:
 
     def _bounds(self) -> Sequence[Bounds]:
         if self._groups is None:
-            self._groups = list(_bounds(self._metadata))
+            with readable(self.header.name):
+                self._groups = list(_bounds(self._metadata))
         return self._groups
+
+
+def _rising() -> pl.Expr:
+    """Return whether rows are sorted by aggregate and version."""
+    import polars as pl
+
+    key, version = pl.col("aggregate_id"), pl.col("version")
+    rises = (key > key.shift()) | ((key == key.shift()) & (version > version.shift()))
+    return rises.fill_null(value=True).all()
 
 
 def _bounds(metadata: pq.FileMetaData) -> Iterator[Bounds]:
@@ -293,6 +347,37 @@ def _bounds(metadata: pq.FileMetaData) -> Iterator[Bounds]:
             yield None, None
         else:
             yield known.min, known.max
+
+
+@contextlib.contextmanager
+def readable(name: str) -> Iterator[None]:
+    """Turn what Arrow and polars say of a file into an error that names it."""
+    import polars as pl
+    import pyarrow as pa
+
+    try:
+        yield
+    except FileNotFoundError:
+        raise Corrupt(name, "it has vanished") from None
+    except (
+        pa.ArrowException,
+        pl.exceptions.PolarsError,
+        pl.exceptions.PanicException,
+        UnicodeDecodeError,
+    ) as error:
+        raise Corrupt(name, f"its rows can't be read ({error})") from None
+    except OSError as error:
+        if error.errno:  # the disk's own
+            raise refused("read", name, error) from error
+        raise Corrupt(name, f"its rows can't be read ({error})") from None
+
+
+def is_dense(rows: pl.DataFrame, first: int, last: int) -> bool:
+    """Tell whether rows are those of these positions, each once and in order."""
+    import polars as pl
+
+    wanted = pl.Series("position", range(first, last + 1), dtype=pl.Int64)
+    return rows.get_column("position").equals(wanted)
 
 
 def _frame(table: pa.Table) -> pl.DataFrame:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from esbench.event import RecordedEvent, Registry
-from esbench.log.codec import decode
+from esbench.log.events import events_in
 
 if TYPE_CHECKING:
     from esbench.log.schema import Schema
@@ -80,7 +80,7 @@ class Recent:
                     frame = frame.filter(
                         positions.is_between(upto + 1, look.head.position)
                     )
-                events += decode(frame, look.schema, self._registry)
+                events += events_in(frame, look, self._registry)
                 nested = "payload" in frame.columns
                 is_flat &= not (nested and frame.get_column("payload").count())
         return tuple(events), is_flat

@@ -27,7 +27,7 @@ from esbench.log.file import (
     segment_name,
     segment_range,
 )
-from esbench.log.pieces import Large, Piece, Run
+from esbench.log.pieces import Large, Piece, Run, is_dense
 from esbench.log.schema import ENVELOPE, Schema
 from esbench.log.store import Store
 from esbench.log.view import Head, first_of, is_inside, largest, starts
@@ -213,9 +213,9 @@ class _Walk:
         problems: list[str] = []
         for first, last in _stretches(header.first, ends):
             frame = piece.between(first, last)
-            if not _is_dense(frame, first, last):
+            if reason := _unlike_events(frame, first, last):
                 self._lose(self._live)
-                yield Corrupt(name, "its positions are not those of its name")
+                yield Corrupt(name, reason)
                 return
             inside = ends[bisect_left(ends, first) : bisect_right(ends, last)]
             chains = links.add(frame, [end - first + 1 for end in inside])
@@ -224,6 +224,8 @@ class _Walk:
             )
             problems += self._versions.problems(frame)
             seen.add(frame)
+        if isinstance(piece, Large) and (disorder := piece.disorder()):
+            problems.append(disorder)
         if links.chain != header.chain:
             problems.insert(0, "its events do not match its chain: it was edited")
         for problem in dict.fromkeys([*problems, *seen.problems(header)]):
@@ -317,12 +319,16 @@ class _Seen:
         return [*problems, "its recorded times fall"] if self._fall else problems
 
 
-def _is_dense(frame: pl.DataFrame, first: int, last: int) -> bool:
-    """Tell whether the rows are those of these positions, each once."""
-    import polars as pl
-
-    wanted = pl.Series("position", range(first, last + 1), dtype=pl.Int64)
-    return frame.get_column("position").equals(wanted)
+def _unlike_events(frame: pl.DataFrame, first: int, last: int) -> str | None:
+    """Return why the rows can't be the events of these positions."""
+    if not is_dense(frame, first, last):
+        return "its positions are not those of its name"
+    for name in ENVELOPE:
+        if frame.get_column(name).null_count():
+            return f"its column {name} has holes: it was edited"
+    if (frame.get_column("aggregate_id") == "").any():
+        return "an aggregate has no name: it was edited"
+    return None
 
 
 def _stretches(first: int, ends: Sequence[int]) -> Iterator[tuple[int, int]]:
