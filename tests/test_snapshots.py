@@ -1064,21 +1064,6 @@ def test_states_that_can_not_be_kept_leave_none_and_no_error(tmp_path):
     assert log.store.list("snapshots") == []
 
 
-@pytest.mark.usefixtures("few")
-def test_a_large_table_is_what_folding_gives(tmp_path):
-    """What is too much to be held at a time is read as a stream, to the same end."""
-    log = filled(tmp_path / "log")
-    for past in pasts(log):
-        for one in (bank.Account, bank.Daily):
-            expected = {key: shown(s) for key, s in one.fold(past.read()).items()}
-            table = one.table(past, snapshots=False)
-            assert table.to_series(0).to_list() == list(expected)
-            for row, state in zip(
-                table.rows(named=True), expected.values(), strict=True
-            ):
-                assert {name: exact(row[name]) for name in state} == state
-
-
 def test_snapshots_print_well():
     """Each says of what it is and how far it goes, on one line."""
     one = Snapshot(projection="Account", position=9, keys=2, file="f", size=1)

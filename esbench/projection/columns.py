@@ -225,7 +225,7 @@ def _value(source: Source, reducer: Reducer) -> nw.Expr:
     if reducer.how == "total" and reducer.kind == "int":
         value = value.cast(nw.Decimal(38, 0))
     if reducer.how in {"largest", "smallest"} and reducer.kind == "float":
-        value = value + 0.0  # so that there is one zero
+        value = nw.when(value == 0.0).then(nw.lit(0.0)).otherwise(value)  # one zero
     return -value if source.sign < 0 else value
 
 

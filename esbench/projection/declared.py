@@ -19,13 +19,7 @@ from esbench.projection.calls import Calls, parsed_key, wanted
 from esbench.projection.columns import picks
 from esbench.projection.periods import Periods
 from esbench.projection.reducers import Key, Reducer
-from esbench.projection.snapshots import (
-    Base,
-    Replayed,
-    Snapshot,
-    base_of,
-    is_long,
-)
+from esbench.projection.snapshots import Base, Replayed, Snapshot, base_of
 from esbench.projection.steps import KeyValue, Steps, Values
 
 if TYPE_CHECKING:
@@ -422,15 +416,8 @@ class Declared(Calls):
     ) -> Columns:
         from esbench.projection.tables import Columns
 
-        return Columns(
-            log.scan(after=base.position),
-            self.reducers,
-            self.key,
-            log.zone,
-            keys,
-            base.partial,
-            engine="streaming" if is_long(log, base) else "in-memory",
-        )
+        rows = log.scan(after=base.position)
+        return Columns(rows, self.reducers, self.key, log.zone, keys, base.partial)
 
     def table(
         self,

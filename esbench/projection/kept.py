@@ -18,7 +18,6 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
-from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
@@ -31,7 +30,7 @@ from esbench.log.claims import HEADER, THRIFT
 from esbench.log.footer import FOOTER, read_footer
 from esbench.log.pages import check_pages
 from esbench.log.sealed import ROW_GROUP, Sealer, check_digest
-from esbench.log.store import Stamp, Store
+from esbench.log.store import Stamp, Store, opened_file
 from esbench.log.thrift import Thrift, begun_text
 
 if TYPE_CHECKING:
@@ -272,7 +271,7 @@ class Kept:
         return None
 
     def _read_footer(self) -> None:
-        with Path(self._store.path(self.name)).open("rb") as file:
+        with opened_file(self._store.path(self.name)) as file:
             end = file.seek(0, os.SEEK_END)
             file.seek(max(0, end - 8))
             size = int.from_bytes(file.read(4), "little") + 8
@@ -285,7 +284,8 @@ class Kept:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        data = Path(self._store.path(self.name)).read_bytes()
+        with opened_file(self._store.path(self.name)) as file:
+            data = file.read()
         check_digest(self.name, data)
         self._take_over(_header_text(data))
         if self.problem:

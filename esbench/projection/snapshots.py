@@ -245,11 +245,6 @@ def reach_of(log: Readable) -> int:
     return end if limit is None else min(end, limit)
 
 
-def is_long(log: Readable, base: Base) -> bool:
-    """Tell whether more than a million events lie behind a base."""
-    return reach_of(log) - base.position > MANY
-
-
 def fingerprint_of(calls: Calls, zone: str) -> str | None:
     """Return what stands for a declaration; None for one that can't be told."""
     described = calls.description(zone)
@@ -391,9 +386,9 @@ def base_left(calls: Calls, log: Readable) -> Base:
 
 def _worth(calls: Calls, log: Readable, base: Base) -> int | None:
     """Return where a snapshot is worth its bytes; None where it is not."""
-    if not is_long(log, base) or fingerprint_of(calls, log.zone) is None:
-        return None
     reach = reach_of(log)
+    if reach - base.position <= MANY or fingerprint_of(calls, log.zone) is None:
+        return None
     headers = log.log.headers()
     ends = [h.last for h in headers if _is_stable(h) and h.last <= reach]
     at = max(ends, default=0)

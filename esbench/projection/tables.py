@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 import narwhals as nw
 import polars as pl
@@ -23,8 +23,6 @@ from esbench.projection.partial import continued, partial_of
 from esbench.projection.periods import Periods
 from esbench.projection.reducers import Key, Reducer
 from esbench.projection.steps import KeyValue, fits
-
-Engine = Literal["in-memory", "streaming"]
 
 _INT64 = Decimal(2**63)
 _PERIOD = "@period"
@@ -40,7 +38,6 @@ class Columns:
         zone: where days are counted.
         only: the keys to keep; all if None.
         base: the partial state to go on from, sorted by key.
-        engine: ``streaming`` for more events than should be held at a time.
 
     Raises:
         InvalidEvent: an event that holds a field as loose JSON.
@@ -54,10 +51,8 @@ class Columns:
         zone: str,
         only: Sequence[KeyValue] | None = None,
         base: pl.DataFrame | None = None,
-        engine: Engine = "in-memory",
     ) -> None:
         self.reducers, self.key, self.zone, self.only = reducers, key.name, zone, only
-        self._engine: Engine = engine
         events: pl.LazyFrame = columns.named(scan, reducers, key, zone).to_native()
         if only is not None:
             wanted = pl.col(key.name).is_in(only)
@@ -71,7 +66,7 @@ class Columns:
         """Return the keys that were asked for and have no event."""
         if self.only is None:
             return []
-        found = self._collected(self.events.select(pl.col(self.key).unique()))
+        found = self.events.select(pl.col(self.key).unique()).collect()
         known = set(found.get_column(self.key).to_list())
         if self.base is not None:
             known.update(self.base.get_column(self.key).to_list())
@@ -79,7 +74,7 @@ class Columns:
 
     def height(self) -> int:
         """Return the number of events behind the base."""
-        count: int = self._collected(self.events.select(pl.len())).item()
+        count: int = self.events.select(pl.len()).collect().item()
         return count
 
     def table(self) -> pl.DataFrame:
@@ -96,7 +91,7 @@ class Columns:
 
     def partial(self) -> pl.DataFrame:
         """Return every key's partial state, sorted by key."""
-        found = self._collected(self._chosen(self._parts()).to_native())
+        found = self._chosen(self._parts()).to_native().collect()
         own = partial_of(found, self.reducers, self.key)
         if self.base is None:
             return own.sort(self.key)
@@ -106,7 +101,8 @@ class Columns:
         """Return what the events add up to, and what decides, by key."""
         events = nw.from_native(self.events)
         found = columns.parts(events, self.reducers, [self.key])
-        return self._collected(found.to_native())
+        wide: pl.DataFrame = found.to_native().collect()
+        return wide
 
     def _chosen(self, wide: pl.DataFrame) -> nw.LazyFrame[Any]:
         """Return the same with the values that were decided."""
@@ -117,10 +113,8 @@ class Columns:
         """Return final columns, from sums and deciding positions."""
         self._refuse_wide(wide)
         states = columns.narrow(self._chosen(wide), self.reducers, by).sort(by)
-        return self._collected(states.to_native())
-
-    def _collected(self, rows: pl.LazyFrame) -> pl.DataFrame:
-        return rows.collect(engine=self._engine)
+        frame: pl.DataFrame = states.to_native().collect()
+        return frame
 
     def _refuse_wide(self, wide: pl.DataFrame) -> None:
         for reducer in self.reducers:
