@@ -99,27 +99,30 @@ def _bars(figure: Any, lines: Sequence[Line]) -> None:
 
 
 def _panel(panel: Any, lines: Sequence[Line]) -> None:
+    """Draw medians as bars with their spread; what sticks out far is cut off."""
     places = range(len(lines))
     medians = [line.figure.median for line in lines]
     colours = [OURS if line.who.startswith(OWN) else OTHERS for line in lines]
+    limit = 1.25 * max(medians)
     panel.barh(places, medians, color=colours, height=0.62)
     for place, line in zip(places, lines, strict=True):
-        spread = line.figure
-        panel.plot([spread.low, spread.high], [place, place], color=INK, linewidth=1)
-        end = max(spread.high, spread.median)
-        panel.annotate(
-            spelled(spread.median),
-            (end, place),
-            xytext=(5, 0),
-            textcoords="offset points",
-            va="center",
-        )
+        low, high = line.figure.low, min(line.figure.high, limit)
+        panel.plot([low, high], [place, place], color=INK, linewidth=1)
+        text = spelled(line.figure.median)
+        _beside(panel, text, (max(high, line.figure.median), place))
     panel.set_yticks(places, [line.who for line in lines])
-    panel.set_xlim(0, max(line.figure.high for line in lines) * 1.12)
+    panel.set_xlim(0, 1.12 * limit)
     panel.invert_yaxis()
     panel.set_xticks([])
     panel.spines[["bottom", "left"]].set_visible(False)
     panel.tick_params(axis="y", length=0)
+
+
+def _beside(panel: Any, text: str, place: tuple[float, float], **given: Any) -> None:
+    """Write a text right of a place."""
+    panel.annotate(
+        text, place, xytext=(6, 0), textcoords="offset points", va="center", **given
+    )
 
 
 def _shares(figure: Any, lines: Sequence[Line]) -> None:
@@ -134,26 +137,43 @@ def _growth(figure: Any, lines: Sequence[Line]) -> None:
     """Draw cost against size, one line a call, both axes in powers of ten."""
     figure.set_size_inches(WIDTH, 4.2)
     panel = figure.subplots()
-    for ((work, _), some), colour in zip(_groups(lines).items(), CALLS, strict=False):
-        sizes = [number(line.who) for line in some]
-        medians = [line.figure.median for line in some]
-        low = [line.figure.low for line in some]
-        high = [line.figure.high for line in some]
-        panel.plot(sizes, medians, marker="o", markersize=4, color=colour)
-        panel.fill_between(sizes, low, high, color=colour, alpha=0.25, linewidth=0)
-        panel.annotate(
-            work,
-            (sizes[-1], medians[-1]),
-            xytext=(8, 0),
-            textcoords="offset points",
-            va="center",
-            color=colour,
-        )
     panel.set_xscale("log")
     panel.set_yscale("log")
+    groups = {work: some for (work, _), some in _groups(lines).items()}
+    names = list(dict.fromkeys(line.who for line in lines))
+    panel.set_xticks([number(name) for name in names], names)
+    panel.minorticks_off()
+    for some, colour in zip(groups.values(), CALLS, strict=False):
+        sizes = [number(line.who) for line in some]
+        medians = [line.figure.median for line in some]
+        spread = [[getattr(x.figure, end) for x in some] for end in ("low", "high")]
+        panel.plot(sizes, medians, marker="o", markersize=4, color=colour)
+        panel.fill_between(sizes, *spread, color=colour, alpha=0.25, linewidth=0)
     panel.set_xlabel("events in the log")
     panel.set_ylabel("milliseconds")
     panel.grid(color=QUIET, alpha=0.3, linewidth=0.6)
+    ends = {work: some[-1].figure.median for work, some in groups.items()}
+    heights = apart(ends, *panel.get_ylim())
+    for work, colour in zip(ends, CALLS, strict=False):
+        place = (max(number(name) for name in names), heights[work])
+        _beside(panel, work, place, color=colour)
+
+
+def apart(ends: dict[str, float], low: float, high: float) -> dict[str, float]:
+    """Return heights near those of ``ends`` on which texts don't overlap.
+
+    Args:
+        ends: heights on a logarithmic axis.
+        low: where the axis begins.
+        high: where it ends.
+    """
+    step = (high / low) ** 0.055
+    heights: dict[str, float] = {}
+    least = low
+    for name in sorted(ends, key=lambda name: ends[name]):
+        heights[name] = max(ends[name], least)
+        least = heights[name] * step
+    return heights
 
 
 def number(text: str) -> float:

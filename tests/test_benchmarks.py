@@ -141,6 +141,14 @@ def test_sizes_are_spoken_and_drawn_alike():
     assert [pictures.number(text) for text in said] == sizes
 
 
+def test_names_in_a_picture_stand_apart():
+    """Names of lines that end close together are moved up, in their order."""
+    heights = pictures.apart({"b": 10.1, "a": 10.0, "c": 900.0}, 1.0, 1000.0)
+    assert heights["a"] == 10.0
+    assert heights["b"] > 1.3 * heights["a"]
+    assert heights["c"] == 900.0
+
+
 # The traffic
 
 
