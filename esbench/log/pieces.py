@@ -14,6 +14,7 @@ million rows at a time.
 from __future__ import annotations
 
 import contextlib
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from threading import RLock
@@ -279,24 +280,24 @@ class Large:
         return 0
 
     def _of(self, aggregate_id: str, group: int) -> pl.DataFrame:
-        import polars as pl
+        import pyarrow as pa
 
         start, end = self._span(aggregate_id, group)
         if start == end:
             return self._nothing()
+        place = self.columns.index("aggregate_id")
         others = [name for name in self.columns if name != "aggregate_id"]
-        rows = _frame(self._read(group, others).slice(start, end - start))
-        key = pl.lit(aggregate_id).alias("aggregate_id")
-        return rows.select(key, *others).select(self.columns)
+        rows = self._read(group, others).slice(start, end - start)
+        keys = pa.repeat(pa.scalar(aggregate_id), len(rows))
+        return _frame(rows.add_column(place, "aggregate_id", keys))
 
     def _span(self, aggregate_id: str, group: int) -> tuple[int, int]:
         """Return where the rows of an aggregate begin and end in a row group."""
-        import polars as pl
-
-        table = self._read(group, ["aggregate_id"])
-        keys = pl.Series(table.column(0).combine_chunks())
-        start = keys.search_sorted(aggregate_id, side="left")
-        return start, keys.search_sorted(aggregate_id, side="right")
+        keys = self._read(group, ["aggregate_id"]).column(0)
+        places = range(len(keys))
+        start = bisect_left(places, aggregate_id, key=lambda at: keys[at].as_py())
+        end = bisect_right(places, aggregate_id, start, key=lambda at: keys[at].as_py())
+        return start, end
 
     def _nothing(self) -> pl.DataFrame:
         return _frame(self._open().schema_arrow.empty_table())
@@ -309,7 +310,7 @@ class Large:
 
         path = self.path()
         if self._file is None:
-            self._file = pq.ParquetFile(path, metadata=self._metadata)
+            self._file = pq.ParquetFile(path, metadata=self._metadata, pre_buffer=False)
         return self._file
 
     def _candidates(self, aggregate_id: str) -> Sequence[int]:
