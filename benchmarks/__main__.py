@@ -9,6 +9,7 @@ What it may not know: what a row does.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 import tempfile
@@ -94,11 +95,25 @@ def names(parser: argparse.ArgumentParser, text: str | None) -> list[str]:
 def scratch(data: Path) -> Iterator[Path]:
     """Give an empty folder on the same disk, and remove it afterwards."""
     data.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="scratch-", dir=data))
+    tidy(data)
+    folder = Path(tempfile.mkdtemp(prefix=f"scratch-{os.getpid()}-", dir=data))
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def tidy(data: Path) -> None:
+    """Remove what runs have left that were killed."""
+    if os.name == "nt":  # where to ask after a process is to end it
+        return
+    for left in data.glob("scratch-*-*"):
+        try:
+            os.kill(int(left.name.split("-")[1]), 0)
+        except ProcessLookupError:
+            shutil.rmtree(left, ignore_errors=True)
+        except OSError:
+            continue
 
 
 def enough_room(setting: Setting, data: Path) -> bool:

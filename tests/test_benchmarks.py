@@ -11,6 +11,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from benchmarks import harness, page, peers, pictures, results, shelf, sqlite
+from benchmarks.__main__ import tidy
 from benchmarks.harness import Contender, Figure
 from benchmarks.page import Page
 from benchmarks.rows import ROWS
@@ -309,6 +310,18 @@ def test_reasons_survive_a_run(tmp_path):
     assert "Decimal is slow." in results.written(run, {"fold": "Decimal is slow."})
     assert "not yet said why: ≥ 0.8" in results.written(run, {})
     assert tomllib.loads(results.REASONS.read_text(encoding="utf-8")) is not None
+
+
+def test_what_a_killed_run_left_is_removed(tmp_path):
+    """Scratch folders of dead processes go, those of live ones stay."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    dead = tmp_path / f"scratch-{ended.pid}-a"
+    alive = tmp_path / f"scratch-{os.getpid()}-b"
+    for folder in (dead, alive):
+        folder.mkdir()
+    tidy(tmp_path)
+    assert (dead.exists(), alive.exists()) == (False, True)
 
 
 def test_a_row_that_does_not_exist_is_refused():
