@@ -110,20 +110,39 @@ def merge(store: Store, live: Sequence[Held], head: int) -> Merged:
         StoreError: the store refused; what was made before that stays.
         Corrupt: a source is damaged.
     """
-    files = list(live)
     made: list[str] = []
     commits = 0
+    try:
+        for header, parts in _made(store, list(live), head):
+            made.append(header.name)
+            commits += sum(not held.header.level for held in parts)
+    except Corrupt as error:
+        if not _is_gone(store, error.file):
+            raise  # else: others merged on while this one slept, and cleared it away
+    if made:
+        store.sync("segments")
+    return Merged(segments=tuple(sorted(made)), commits=commits)
+
+
+def _made(
+    store: Store, files: list[Held], head: int
+) -> Iterator[tuple[Header, Sequence[Held]]]:
+    """Yield each segment that is made, and what it took in."""
     for level in LEVELS:
         stretches = list(plan([held.header for held in files], head, level))
         for start, end in reversed(stretches):  # from the end: places stay right
             parts = files[start:end]
             if header := _segment(store, parts, level):
-                made.append(header.name)
-                commits += sum(not held.header.level for held in parts)
+                yield header, parts
             files[start:end] = [_read(store, _name(parts), parts[0].header.log_id)]
-    if made:
-        store.sync("segments")
-    return Merged(segments=tuple(sorted(made)), commits=commits)
+
+
+def _is_gone(store: Store, name: str) -> bool:
+    try:
+        store.stamp(name)
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _name(parts: Sequence[Held]) -> str:
@@ -132,8 +151,11 @@ def _name(parts: Sequence[Held]) -> str:
 
 def _read(store: Store, name: str, log_id: str) -> Held:
     """Return a segment from its file, verified."""
-    stamp = store.stamp(name)
-    header, parquet = opened(name, store.read(name), log_id)
+    try:
+        stamp = store.stamp(name)
+        header, parquet = opened(name, store.read(name), log_id)
+    except FileNotFoundError:
+        raise Corrupt(name, "it has vanished") from None
     return Held(header, Large(store, stamp, header, parquet))
 
 
