@@ -10,6 +10,7 @@ import gc
 import shutil
 import tempfile
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -911,6 +912,34 @@ def test_a_file_that_vanishes_or_changes_meanwhile_is_passed_over(tmp_path):
     shutil.rmtree(tmp_path / "log" / "snapshots")
     assert not second.is_sound()
     assert tabled(bank.Account.table(log)) == expected
+
+
+def test_threads_that_ask_take_and_delete_agree(tmp_path):
+    """While some append and others take, replace and delete, every answer is right."""
+    log = filled(tmp_path / "log")
+    ends = iter(range(40))
+
+    def append(_):
+        more = bank.MoneyDeposited(amount="1.00", transaction_id=f"t{next(ends)}")
+        log.append("acc_001", [more])
+
+    def take(turn):
+        bank.Account.snapshot(log, 1 + turn % log.head().position)
+
+    def delete(turn):
+        names = log.store.list("snapshots/Account")
+        for name in names[turn % 3 : turn % 3 + 1]:
+            log.store.delete(f"snapshots/Account/{name}")
+
+    def ask(_):
+        past = log.as_of(position=log.head().position)
+        assert_same(bank.Account, past, ["acc_001", "acc_002", "nobody"])
+
+    with ThreadPoolExecutor(6) as pool:
+        work = [pool.submit(do, n) for n in range(20) for do in (append, take, ask)]
+        work += [pool.submit(delete, turn) for turn in range(20)]
+        for each in work:
+            each.result()
 
 
 def test_merging_keeps_snapshots_usable(tmp_path):

@@ -93,10 +93,13 @@ class Shelf:
                 oldest.forget()
         return kept
 
-    def put(self, header: Header, data: memoryview) -> Kept:
+    def put(self, header: Header, data: memoryview) -> int:
         """Put a snapshot there, in the place of one that does not say the same.
 
         One that was asked for stands for an automatic one that says the same.
+
+        Returns:
+            The size of its file, in bytes.
 
         Raises:
             StoreError: the disk refused.
@@ -105,10 +108,11 @@ class Shelf:
         for _ in range(TRIES):
             with contextlib.suppress(NameTaken):
                 self._store.create(name, data)
+                return len(data)
             there = self._at(name)
-            if there is not None and there.is_sound() and _says(there, header):
-                return there
             if there is not None:
+                if there.is_sound() and _says(there, header):
+                    return there.stamp[1]
                 self._store.delete(name)
         raise StoreError(f"{name} is taken again and again: somebody else writes there")
 

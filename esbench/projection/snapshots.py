@@ -49,7 +49,7 @@ from esbench.fields import checked_name
 from esbench.log.file import SMALL
 from esbench.log.view import Head
 from esbench.moments import micros
-from esbench.projection.kept import FORMAT, Header, Kept, position_in, sealed
+from esbench.projection.kept import FORMAT, Header, Kept, name_of, position_in, sealed
 from esbench.projection.shelf import shelf_of
 
 if TYPE_CHECKING:
@@ -277,14 +277,14 @@ def taken(calls: Calls, log: Readable, position: int | None) -> Snapshot:
         )
     at = _checked(log, position)
     base = base_of(calls, log.as_of(position=at))
-    kept = _kept(calls, log, base, _advanced(calls, log, base, at), automatic=False)
-    assert kept.header is not None, "it was put there"
+    advanced = _advanced(calls, log, base, at)
+    header, size = _put(calls, log, base, advanced, automatic=False)
     return Snapshot(
         projection=calls.name,
         position=at,
-        keys=kept.header.keys,
-        file=kept.name,
-        size=kept.stamp[1],
+        keys=header.keys,
+        file=name_of(calls.name, at),
+        size=size,
     )
 
 
@@ -329,10 +329,10 @@ def _known(values: Iterable[int | None]) -> list[int]:
     return [value for value in values if value is not None]
 
 
-def _kept(
+def _put(
     calls: Calls, log: Readable, old: Base, base: Base, *, automatic: bool
-) -> Kept:
-    """Return the file of a partial state, made if it is absent.
+) -> tuple[Header, int]:
+    """Put a partial state there; return what its file says, and its size in bytes.
 
     Args:
         calls: the projection.
@@ -358,7 +358,7 @@ def _kept(
     shelf = shelf_of(log.log)
     if automatic and shelf.holds_other(header):
         raise StoreError("a snapshot of another declaration was asked for there")
-    return shelf.put(header, sealed(rows, header))
+    return header, shelf.put(header, sealed(rows, header))
 
 
 # --- leaving one behind ----------------------------------------------------------
@@ -376,9 +376,8 @@ def base_left(calls: Calls, log: Readable) -> Base:
         return base
     advanced = _advanced(calls, log, base, at)
     try:
-        kept = _kept(calls, log, base, advanced, automatic=True)
-        assert kept.header is not None, "it was put there"
-        shelf_of(log.log).prune(kept.header)
+        header, _ = _put(calls, log, base, advanced, automatic=True)
+        shelf_of(log.log).prune(header)
     except EsbenchError:
         shelf_of(log.log).given_up[calls.name] = at
     return advanced
