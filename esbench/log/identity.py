@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Struct
 
-from esbench.errors import Corrupt, DefinitionConflict, NotALog
+from esbench.errors import Corrupt, DefinitionConflict, NotALog, Restore
 from esbench.fields import checked_name
 from esbench.log.file import FORMAT
 from esbench.log.store import NameTaken, Store
@@ -56,8 +56,12 @@ def found(store: Store) -> Identity | None:
     try:
         data = store.read(NAME)
     except FileNotFoundError:
-        _refuse_other_content(store)
-        return None
+        if (problem := _other_content(store)) is None:
+            return None
+        try:
+            data = store.read(NAME)  # somebody may have made the log meanwhile
+        except FileNotFoundError:
+            raise problem from None
     return _read(data)
 
 
@@ -79,15 +83,17 @@ def _read(data: bytes) -> Identity:
     return identity
 
 
-def _refuse_other_content(store: Store) -> None:
+def _other_content(store: Store) -> Restore | None:
+    """Return why there can't be a log without a ``log.json``; None if there can."""
     names = store.list("")
     if others := [name for name in names if name not in FOLDERS]:
-        raise NotALog(
+        return NotALog(
             f"the folder holds {', '.join(others[:3])} and no {NAME}: it is no log; "
             "name an empty or a new folder"
         )
     if store.list("events") or store.list("segments"):
-        raise Corrupt(NAME, "it is missing, and the log holds events")
+        return Corrupt(NAME, "it is missing, and the log holds events")
+    return None
 
 
 def made(store: Store, log_id: str, zone: str) -> Identity:
