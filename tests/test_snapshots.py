@@ -30,9 +30,9 @@ from test_two_engines import START, WORLDS, ZONE, exact, worlds
 import esbench as es
 from esbench.domains import bank
 from esbench.event import UnknownEvent
-from esbench.projection import calls_of, kept, shelf, snapshots
+from esbench.projection import calls_of, kept, listed, shelf, snapshots
 from esbench.projection.kept import Header, folder_of, name_of
-from esbench.projection.snapshots import Replayed, Snapshot, listed, usable
+from esbench.projection.snapshots import Replayed, Snapshot, usable
 from esbench.projection.written import States, alike
 
 HOUR = timedelta(hours=1)

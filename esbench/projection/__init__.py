@@ -8,6 +8,7 @@
     calls.py       hydrate, steps, compare, and when a key exists
     snapshots.py   every key's state at a position: taking, choosing, leaving one
     partial.py kept.py shelf.py written.py    snapshots as columns, files, a set, texts
+    listing.py     which are there, and why one is not used
     periods.py tables.py comparison.py answer.py plots.py    answers as frames
     execute.py     commands: load, decide, append, again on a conflict
 
@@ -16,6 +17,7 @@ What it may not know: which domain it serves, notebooks.
 
 from esbench.projection.declared import Projection, calls_of
 from esbench.projection.execute import decides_on, execute
+from esbench.projection.listing import Listed, listed
 from esbench.projection.plain import projection
 from esbench.projection.reducers import (
     count,
@@ -27,7 +29,7 @@ from esbench.projection.reducers import (
     smallest,
     total,
 )
-from esbench.projection.snapshots import Listed, Replayed, Snapshot, listed
+from esbench.projection.snapshots import Replayed, Snapshot
 
 __all__ = [
     "Listed",

@@ -1,6 +1,6 @@
 """Snapshots: every key's state at a position, so that less has to be replayed.
 
-What lives here: taking one, choosing one, leaving one behind, listing them.
+What lives here: taking one, choosing one, leaving one behind.
 The guarantee: a snapshot and the tail behind it are the replay of it all. One is used
 where that is certain, and never otherwise; without any, answers are the same and come
 later. Every file of them may be deleted at any time.
@@ -27,12 +27,10 @@ the last large file ends, so that the tail is whole files.
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 import msgspec
 from msgspec import Struct
@@ -49,12 +47,11 @@ from esbench.fields import checked_name
 from esbench.log.file import SMALL
 from esbench.log.view import Head
 from esbench.moments import micros
-from esbench.projection.kept import FORMAT, Header, Kept, name_of, position_in, sealed
+from esbench.projection.kept import FORMAT, Header, Kept, name_of, sealed
 from esbench.projection.shelf import shelf_of
 
 if TYPE_CHECKING:
     from esbench.log.file import Header as FileHeader
-    from esbench.log.log import EventLog
     from esbench.log.past import Coordinates, Readable
     from esbench.projection.calls import Calls
 
@@ -124,28 +121,6 @@ class Begun(Struct, frozen=True):
     position: int = 0
     fold: Any = None
     is_there: bool = False
-
-
-class Listed(Struct, frozen=True, kw_only=True):
-    """A snapshot's file, as a person asks about it.
-
-    Attributes:
-        projection: the name of the projection; the folder's, if it can't be read.
-        position: the last position whose event it holds.
-        keys: how many keys it has the state of; None if it can't be read.
-        age: seconds since it was made.
-        size: in bytes.
-        automatic: whether a table left it behind.
-        problem: why it can't be used; empty if nothing speaks against it.
-    """
-
-    projection: str
-    position: int
-    keys: int | None
-    age: float
-    size: int
-    automatic: bool
-    problem: str
 
 
 # --- choosing one ----------------------------------------------------------------
@@ -407,41 +382,3 @@ def _worth(calls: Calls, log: Readable, base: Base) -> int | None:
 def _is_stable(header: FileHeader) -> bool:
     """Tell whether a file is a segment or a large commit."""
     return len(header) > SMALL
-
-
-# --- listing them ----------------------------------------------------------------
-
-
-def listed(log: EventLog, known: Iterable[Calls] = ()) -> list[Listed]:
-    """Return every snapshot that is there, each read whole, and what is wrong with it.
-
-    Args:
-        log: the log.
-        known: projections that are declared as this program declares them; of others
-            it can't be told whether they were declared otherwise.
-    """
-    prints: dict[str, set[str | None]] = {}
-    for calls in known:
-        prints.setdefault(calls.name, set()).add(fingerprint_of(calls, log.zone))
-    now = time.time()
-    return [_as_listed(kept, log, prints, now) for kept in shelf_of(log).all()]
-
-
-def _as_listed(
-    kept: Kept, log: EventLog, prints: dict[str, set[str | None]], now: float
-) -> Listed:
-    header = kept.header if kept.is_sound() else None
-    shelf_of(log).use(kept)
-    folder = unquote(kept.name.split("/")[1])
-    name = header.projection if header else folder
-    own = header.fingerprint if header else None
-    wanted = own if own in prints.get(name, {own}) else ""
-    return Listed(
-        projection=name,
-        position=position_in(kept.name) or 0,
-        keys=header.keys if header else None,
-        age=max(0.0, now - kept.stamp[2] / 1e9),
-        size=kept.stamp[1],
-        automatic=bool(header and header.automatic),
-        problem=against(kept, name, wanted, log),
-    )
