@@ -40,6 +40,7 @@ HOME = Path(__file__).parent
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what was asked for; return 1 if a row failed."""
     asked = parsed(arguments)
+    os.environ.setdefault("TQDM_DISABLE", "1")  # bars of progress draw over ours
     chosen = [row for row in ROWS if row.name in asked.only]
     with scratch(asked.data) as folder:
         setting = Setting(

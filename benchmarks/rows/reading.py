@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 PEER, POLARS, DUCKDB, PLAIN = crowd.EVENTSOURCING, "polars", "DuckDB", "a dict loop"
-AGAIN = "esbench, asked again"
+AGAIN, READ_AGAIN = "esbench, hydrated again", "esbench, read again"
 TABLE, FOLDED = "esbench, table of an evolve", "esbench, its fold of log.read()"
 DECLARED = "esbench, a declared fold of log.read()"
 SLOW_SHARE = 10  # eventsourcing folds this fraction of the events; its rate counts
@@ -47,7 +47,7 @@ def _aggregate(setting: Setting, page: Page, log: EventLog, size: int) -> None:
     keys = shelf.keys(log, size, rounds + 1)
     work = f"an account of {size:,} events, of {spoken(setting.events)}"
     figures = interleaved(_readers(setting, page, log, keys), rounds)
-    again = interleaved([_again(log, keys)], rounds)
+    again = interleaved(_again(log, keys), rounds)
     page.add_times(work, figures | again)
     own = figures[OWN].median
     others = {who: figures[who].median for who in (POLARS, DUCKDB) if who in figures}
@@ -57,8 +57,10 @@ def _aggregate(setting: Setting, page: Page, log: EventLog, size: int) -> None:
     assert isinstance(held, float), "every account is in some file"
     text = f"{size:,} events: ≤ 1 ms a segment that holds some ({held:g} of them)"
     page.at_most(text, own * 1_000 / held, 1, " ms")
-    text = f"{size:,} events: asked again ≤ 0.1 ms"
-    page.at_most(text, again[AGAIN].median * 1_000, 0.1, " ms")
+    text = f"{size:,} events: read again ≤ 0.1 ms"
+    page.at_most(text, again[READ_AGAIN].median * 1_000, 0.1, " ms")
+    found = f"{spelled(again[AGAIN].median * 1_000)} ms"
+    page.told(f"{size:,} events: hydrated again, with the fold", found)
     if PEER in figures:
         found = f"{spelled(own / figures[PEER].median)}× its time"
         page.told(f"{size:,} events: beside eventsourcing", found)
@@ -94,14 +96,22 @@ def hydrated(log: EventLog, key: str) -> Decimal:
     return balance
 
 
-def _again(log: EventLog, keys: list[str]) -> Contender:
-    """Return a contender that asks for what was asked just before."""
+def _again(log: EventLog, keys: list[str]) -> list[Contender]:
+    """Return contenders that ask for what was asked just before."""
 
     def prepare(number: int) -> str:
         hydrated(log, keys[number])
         return keys[number]
 
-    return Contender(name=AGAIN, prepare=prepare, run=lambda key: hydrated(log, key))
+    return [
+        Contender(
+            name=READ_AGAIN,
+            prepare=prepare,
+            run=lambda key: list(log.read(key)),
+            answer=None,
+        ),
+        Contender(name=AGAIN, prepare=prepare, run=lambda key: hydrated(log, key)),
+    ]
 
 
 # --- step by step ----------------------------------------------------------------
