@@ -14,7 +14,7 @@ from benchmarks import harness, page, peers, pictures, results, shelf, sqlite
 from benchmarks.__main__ import tidy
 from benchmarks.harness import Contender, Figure
 from benchmarks.page import Page
-from benchmarks.rows import ROWS
+from benchmarks.rows import ROWS, balances
 from benchmarks.rows.size import REST, column_shares
 from benchmarks.setting import spoken
 from benchmarks.traffic import Traffic
@@ -238,11 +238,16 @@ def test_shares_of_columns_add_up_to_the_files(log):
     assert shares["occurred_at"] > 0
 
 
+def test_a_snapshot_stands_where_a_file_ends():
+    """It is the end nearest to nine tenths, and before the day that is asked about."""
+    assert balances.file_end([500, 850, 940, 1_000], 1_000) == 940
+    assert balances.file_end([500, 880, 960, 1_000], 1_000) == 880
+    assert balances.file_end([1_000], 1_000) == 1_000
+
+
 def test_the_peers_give_the_same_balances(log):
     """polars, DuckDB and pandas answer as esbench does, to the cent and the type."""
-    from benchmarks.rows.balances import table, until
-
-    own, files, end = table(log), log.files(), until(log)
+    own, files, end = balances.table(log), log.files(), balances.until(log)
     own = pl.DataFrame(own.get_columns())
     assert own.height == 100
     for streaming in (True, False):

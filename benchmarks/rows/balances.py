@@ -134,12 +134,25 @@ def _snapshot(setting: Setting, page: Page, events: int, limit: int) -> None:
 
 
 def with_snapshot(setting: Setting, events: int) -> Path:
-    """Return a log with a snapshot of balances behind nine tenths of its commits."""
-    commits = events * SNAPSHOT_AT // shelf.piece(events)
+    """Return a log with a snapshot of balances behind about nine tenths of it.
+
+    It stands where a file ends, as those do that a table leaves behind.
+    """
     snapshot = call(Balance, "snapshot")
     whole = shelf.clone(setting.shelf.log(events), setting.fresh("log"))
-    snapshot(shelf.opened(whole), int(max(1, commits)) * shelf.piece(events))
+    log = shelf.opened(whole)
+    snapshot(log, file_end([header.last for header in log.headers()], events))
     return whole
+
+
+def file_end(ends: list[int], events: int) -> int:
+    """Return the end of a file that is nearest to nine tenths of the log.
+
+    Ends from 95 of 100 on are left out: there events occurred after the day asked
+    about.
+    """
+    near = [end for end in ends if end <= 0.95 * events] or ends
+    return min(near, key=lambda end: abs(end - SNAPSHOT_AT * events))
 
 
 # --- a hundred million -----------------------------------------------------------
