@@ -18,12 +18,14 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hostile_files import CASES, LARGE, LAST, LIES, ROWS, SMALL, TEXTLESS
+from hostile_files import ANY_FILE, CASES, LARGE, LAST, LIES, ROWS, SMALL, TEXTLESS
 from log_samples import EVENTS, NOW, Memory, Paid, commits, numbered, sample
 
 import esbench as es
 from esbench.log import identity
 from esbench.log.file import commit_name
+from esbench.projection import calls_of
+from esbench.projection.listing import listed
 
 PEAK = 900 * 2**20  # bytes that a process may take for one file
 SPACE = 6 * 2**30  # bytes that it may ask for, so that a bomb stops here
@@ -66,7 +68,26 @@ def asked(log):
     yield "append", lambda: log.append("acc_1", [Paid(amount=1)])
 
 
-def attempt(folder, pipe):
+class Payments(es.Projection):
+    """What each aggregate paid; its snapshots are hostile."""
+
+    paid = es.total((Paid, "amount"))
+    note = es.last(Paid, "note")
+
+
+def derived(log):
+    """Yield every call that may use a snapshot, by name."""
+    yield "table", lambda: Payments.table(log).rows()
+    yield "hydrate", lambda: Payments.hydrate(log, "acc_1")
+    yield "as_of", lambda: Payments.table(log.as_of("2024-04-01")).rows()
+    yield "past", lambda: Payments.table(log.as_of("2024-02-15")).rows()
+    yield "listed", lambda: len(listed(log, [calls_of(Payments)]))
+    yield "verify", log.verify
+    yield "merge", log.merge
+    yield "append", lambda: log.append("acc_1", [Paid(amount=1)]).first
+
+
+def attempt(folder, calls, pipe):
     """Ask everything of the log in ``folder``; send what came and the memory it took.
 
     Runs in a process of its own, forked from one that has imported everything.
@@ -77,7 +98,7 @@ def attempt(folder, pipe):
     told = {"open": outcome(lambda: es.EventLog(folder, EVENTS))}
     if told["open"][0] == "answered":
         log = es.EventLog.existing(folder, EVENTS, clock=es.Clock(NOW))
-        told |= {name: outcome(ask) for name, ask in asked(log)}
+        told |= {name: outcome(ask) for name, ask in calls(log)}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     pipe.send((told, 1024 * (peak - start)))
 
@@ -110,9 +131,9 @@ def server():
 def ask(server):
     """Give a call that asks everything of a folder, and holds memory and time."""
 
-    def asking(folder, unclear=()):
+    def asking(folder, calls=asked, unclear=()):
         ours, theirs = server.Pipe()
-        process = server.Process(target=attempt, args=(str(folder), theirs))
+        process = server.Process(target=attempt, args=(str(folder), calls, theirs))
         process.start()
         theirs.close()
         try:
@@ -367,3 +388,58 @@ def test_a_store_may_list_names_that_climb():
     assert len(list(again.read())) == 1
     assert len(again.verify().problems) == 6
     assert again.merge() == type(again.merge())()
+
+
+# --- snapshots -------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def told_without(sound, server, tmp_path_factory):
+    """Give the name of a snapshot in the sound log, and what is told without one."""
+    folder = shutil.copytree(sound, tmp_path_factory.mktemp("kept") / "log")
+    log = es.EventLog(folder, EVENTS, clock=es.Clock(NOW))
+    told = {name: str(ask())[:200] for name, ask in derived(log) if name in SAME}
+    taken = Payments.snapshot(es.EventLog(sound, EVENTS, clock=es.Clock(NOW)), ROWS)
+    return taken.file, told
+
+
+SAME = ("table", "hydrate", "as_of", "past")
+
+
+def assert_same(told, expected):
+    """See that every answer is what it would be without a snapshot."""
+    assert {name: told[name] for name in SAME} == {
+        name: ("answered", text) for name, text in expected.items()
+    }
+    assert {kind for kind, _ in told.values()} == {"answered", "verified"}
+
+
+@pytest.mark.parametrize("words", [words for words in CASES if words in ANY_FILE])
+def test_a_hostile_snapshot_is_not_used(told_without, folder, ask, words):
+    """Whatever stands in a snapshot's place, answers are those of the events."""
+    name, expected = told_without
+    CASES[words][1](folder / name)
+    assert_same(ask(folder, calls=derived), expected)
+
+
+@pytest.mark.parametrize("words", STRANGE)
+def test_what_is_no_snapshot_is_not_used(told_without, folder, ask, monkeypatch, words):
+    """A pipe, a device or a folder at a snapshot's name makes nobody wait."""
+    name, expected = told_without
+    path = folder / name
+    monkeypatch.chdir(path.parent)
+    path.unlink()
+    STRANGE[words](Path(path.name) if words == "is a socket" else path)
+    assert_same(ask(folder, calls=derived), expected)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_strange_name_among_snapshots_disturbs_nobody(
+    told_without, folder, ask, name
+):
+    """Names that are none of a snapshot's, and folders of nobody's, are passed over."""
+    kept, expected = told_without
+    (folder / kept).with_name(name).write_bytes(b"")
+    (folder / "snapshots" / name).mkdir(exist_ok=True)
+    (folder / "snapshots" / "a file").write_bytes(b"")
+    assert_same(ask(folder, calls=derived), expected)

@@ -31,7 +31,7 @@ from esbench.errors import EsbenchError
 from esbench.event import RESERVED, Registry
 from esbench.fields import checked_name
 from esbench.log.codec import arrow_type
-from esbench.log.footer import FOOTER, PLAIN, ZSTD, Group, usual
+from esbench.log.footer import FOOTER, PLAIN, TEXT, ZSTD, Group, usual
 from esbench.log.pages import DECODED, GROUP, check_pages
 from esbench.log.schema import ENVELOPE, OPTIONAL, FieldRecord, Schema
 from esbench.log.thrift import LONGEST, Thrift
@@ -133,10 +133,12 @@ class Shape(NamedTuple):
 
     Attributes:
         columns: its columns, as Arrow names them.
+        types: their physical types, as a footer tells them.
         footer: how a small file with these columns begins its footer.
     """
 
     columns: pa.Schema
+    types: list[int]
     footer: re.Pattern[bytes]
 
 
@@ -166,7 +168,12 @@ def _shape(text: bytes) -> Shape:
         raise ValueError(f"it tells of a column {min(unknown)!r}")
     columns = schema.columns()
     wanted = pa.schema([(name, arrow_type(kind)) for name, kind in columns.items()])
-    return Shape(wanted, usual(wanted))
+    types = [_PHYSICAL.get(kind, INT64) for kind in columns.values()]
+    return Shape(wanted, types, usual(wanted))
+
+
+INT64 = 2
+_PHYSICAL = {"bool": 0, "date": 1, "float": 5, "text": TEXT, "bytes": TEXT}
 
 
 def _check_field(field: FieldRecord) -> None:
@@ -204,10 +211,10 @@ def check_columns(
     Raises:
         ValueError: what is wrong with them.
     """
-    wanted = shape_of(header).columns
+    wanted, types, _ = shape_of(header)
     if (found := parquet.schema_arrow) != wanted:
         _tell_difference(found, wanted)
-    if len(groups[0].chunks) != len(wanted):
+    if any([chunk.type for chunk in group.chunks] != types for group in groups):
         raise ValueError("its columns are kept in another way")
     if any(group.rows > GROUP for group in groups):
         raise ValueError("its row groups are too large")

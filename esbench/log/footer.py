@@ -182,8 +182,15 @@ def _usual_groups(thrift: Thrift, expected: re.Pattern[bytes]) -> list[Group]:
         thrift.skip(kind)
     rows, *told, again = found.groups()
     chunks = [
-        Chunk(0, PLAIN, decoded(values), decoded(size), decoded(stored), decoded(data))
-        for values, size, stored, data in zip(*[iter(told)] * 4, strict=True)
+        Chunk(
+            type=decoded(type_),
+            codec=PLAIN,
+            values=decoded(values),
+            size=decoded(size),
+            stored=decoded(stored),
+            data=decoded(data),
+        )
+        for type_, values, size, stored, data in zip(*[iter(told)] * 5, strict=True)
     ]
     if rows != again:
         thrift.place = start
@@ -223,7 +230,7 @@ def _usual_chunk(name: str, type_: pa.DataType) -> bytes:
     path = name.encode()
     return b"".join(
         [
-            rb"\x26%b\x1c\x15[\x00-\x0c]" % NUMBER,
+            rb"\x26%b\x1c\x15([\x00-\x0c])" % NUMBER,
             rb"\x19(?:\x15.|\x25..|\x35...)\x19\x18",
             re.escape(begun_text(len(path)) + path),
             rb"\x15\x00\x16(%b)\x16(%b)\x16(%b)\x26(%b)" % ((NUMBER,) * 4),

@@ -25,6 +25,15 @@ DECODED = 512 * 2**20  # bytes of a row group in memory
 ROOM = DECODED // 4  # bytes of one when it is written
 GROUP = 32_768  # rows of one
 
+TYPES = {
+    0: "BOOLEAN",
+    1: "INT32",
+    2: "INT64",
+    4: "FLOAT",
+    5: "DOUBLE",
+    6: "BYTE_ARRAY",
+    7: "FIXED_LEN_BYTE_ARRAY",
+}
 _DATA, _DICTIONARY = 0, 2
 _HEADS = {_DATA: 5, _DICTIONARY: 7}  # the field that tells more of such a page
 _ENCODINGS = {
@@ -64,7 +73,13 @@ def check_pages(groups: list[Group], parquet: pq.ParquetFile, data: bytes) -> No
     Raises:
         ValueError: what is wrong with them.
     """
+    schema = parquet.metadata.schema
+    types = [
+        schema.column(n).physical_type for n in range(parquet.metadata.num_columns)
+    ]
     for number, group in enumerate(groups):
+        if [TYPES.get(chunk.type) for chunk in group.chunks] != types:
+            raise ValueError("a column is of another type than it was declared with")
         size, texts = 8 * group.rows * len(group.chunks), []
         for column, chunk in enumerate(group.chunks):
             pages = list(_pages_of(chunk, data))

@@ -294,6 +294,10 @@ class Large:
     def _span(self, aggregate_id: str, group: int) -> tuple[int, int]:
         """Return where the rows of an aggregate begin and end in a row group."""
         keys = self._read(group, ["aggregate_id"]).column(0)
+        if keys.null_count:
+            raise Corrupt(
+                self.header.name, "its column aggregate_id has holes: it was edited"
+            )
         places = range(len(keys))
         start = bisect_left(places, aggregate_id, key=lambda at: keys[at].as_py())
         end = bisect_right(places, aggregate_id, start, key=lambda at: keys[at].as_py())
