@@ -1,7 +1,10 @@
 """Anybody's tools read the files of a log, unmodified and without a dropped column."""
 
+import subprocess
+import sys
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated
 
 import duckdb
@@ -160,3 +163,37 @@ def test_large_files_are_read_alike(tmp_path):
     assert pd.read_parquet(file)["amount"].sum() == total
     assert pl.read_parquet(file)["amount"].sum() == total
     assert sum(row.event.amount for row in log.read()) == total
+
+
+ASKING = """
+import sys
+import esbench as es
+from log_samples import EVENTS, Paid
+
+class Payments(es.Projection):
+    paid = es.total((Paid, "amount"))
+
+def opened():
+    return es.EventLog.existing(sys.argv[1], EVENTS)
+
+log = opened()
+list(log.read()), list(log.read("acc_1")), log.scan("Paid").collect(), log.verify()
+Payments.hydrate(log, "acc_1"), Payments.table(log), Payments.snapshot(log)
+Payments.hydrate(opened(), "acc_2"), log.merge(), log.append("a", [Paid(amount=1)])
+print("polars" in sys.modules, "pandas" in sys.modules)
+"""
+
+
+def test_no_call_loads_pandas(tmp_path):
+    """Asking of large files in a new process does not wait a second for pandas."""
+    log = sample(tmp_path)
+    keys = [f"acc_{n % 7}" for n in range(3_000)]
+    log.append_frame(pl.DataFrame({"aggregate_id": keys, "type": "Paid", "amount": 1}))
+    done = subprocess.run(
+        [sys.executable, "-c", ASKING, str(tmp_path)],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "True False\n"

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 BLOCK = 8_192
 SORTED_AT_ONCE = 1_000_000
 
+_NEWEST = ["aggregate_id", "position", "version"]
+
 Bounds = tuple[str | None, str | None]
 
 
@@ -115,6 +117,21 @@ class Run:
                 self._waiting = []
             assert self._frame is not None, "a run is made for its first commit"
             return self._frame
+
+    def newest(self, behind: int) -> Iterator[tuple[str, int, int]]:
+        """Yield aggregate, position and version of the rows behind a position.
+
+        Rows that have not been joined yet are read as they are: joining starts all
+        threads of this process, which is much for an event or two.
+        """
+        with self._lock:
+            count = sum(map(len, self._waiting))
+            if behind < self.last - count:
+                yield from self.between(behind + 1, self.last)[_NEWEST].iter_rows()
+                return
+            for table in self._waiting:
+                columns = [table.column(name).to_pylist() for name in _NEWEST]
+                yield from (row for row in zip(*columns, strict=True) if row[1] > behind)
 
     def _joined(self) -> Iterator[pa.Table]:
         """Yield the waiting tables, those of one shape as one."""
@@ -280,16 +297,16 @@ class Large:
         return 0
 
     def _of(self, aggregate_id: str, group: int) -> pl.DataFrame:
-        import pyarrow as pa
+        import polars as pl
 
         start, end = self._span(aggregate_id, group)
         if start == end:
             return self._nothing()
         place = self.columns.index("aggregate_id")
         others = [name for name in self.columns if name != "aggregate_id"]
-        rows = self._read(group, others).slice(start, end - start)
-        keys = pa.repeat(pa.scalar(aggregate_id), len(rows))
-        return _frame(rows.add_column(place, "aggregate_id", keys))
+        rows = _frame(self._read(group, others).slice(start, end - start))
+        keys = pl.Series("aggregate_id", [aggregate_id], pl.String)
+        return rows.insert_column(place, keys.new_from_index(0, rows.height))
 
     def _span(self, aggregate_id: str, group: int) -> tuple[int, int]:
         """Return where the rows of an aggregate begin and end in a row group."""
