@@ -91,11 +91,9 @@ class Memory:
         weakref.finalize(self, shutil.rmtree, self._shown)
 
     def list(self, folder):
-        inside = (name for name in self.files if name.rpartition("/")[0] == folder)
-        below = {name.split("/")[0] for name in self.files if "/" in name}
-        return sorted(
-            {name.rpartition("/")[2] for name in inside} | (set() if folder else below)
-        )
+        above = f"{folder}/" if folder else ""
+        inside = (name for name in self.files if name.startswith(above))
+        return sorted({name.removeprefix(above).split("/")[0] for name in inside})
 
     def read(self, name):
         if name not in self.files:

@@ -124,14 +124,17 @@ class Run:
         Rows that have not been joined yet are read as they are: joining starts all
         threads of this process, which is much for an event or two.
         """
+        new, start = [], self.last
         with self._lock:
-            count = sum(map(len, self._waiting))
-            if behind < self.last - count:
-                yield from self.between(behind + 1, self.last)[_NEWEST].iter_rows()
-                return
-            for table in self._waiting:
-                columns = [table.column(name).to_pylist() for name in _NEWEST]
-                yield from (row for row in zip(*columns, strict=True) if row[1] > behind)
+            for table in reversed(self._waiting):
+                if start > behind:
+                    new.append(table)
+                    start -= len(table)
+        if start > behind:
+            yield from self.between(behind + 1, start)[_NEWEST].iter_rows()
+        for table in reversed(new):
+            columns = [table.column(name).to_pylist() for name in _NEWEST]
+            yield from zip(*columns, strict=True)
 
     def _joined(self) -> Iterator[pa.Table]:
         """Yield the waiting tables, those of one shape as one."""

@@ -20,7 +20,8 @@ import secrets
 import socket
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -30,6 +31,8 @@ Stamp = tuple[int, int, int]
 
 HOUR = 3600.0
 DAY = 24 * HOUR
+PATIENCE = 0.5  # seconds that a writer waits for others
+GLANCE = 0.0003  # seconds between two looks whether they are done
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 _DEFINITE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENOTDIR}
 _CANT_SYNC_FOLDERS = {errno.EINVAL, errno.EROFS, errno.EBADF, errno.EACCES}
@@ -204,6 +207,26 @@ class Folder:
         """Return the path by which other programs open ``name``."""
         return self._at(name)
 
+    @contextlib.contextmanager
+    def turn(self, meanwhile: Callable[[], object]) -> Iterator[None]:
+        """Let writers go one after another: a courtesy, on which nothing rests.
+
+        Two locks make it fair. Who holds the folder is next, and who holds
+        ``events/`` writes; so nobody who has just written can be next at once. After
+        half a second everybody goes on all the same, so a process that was stopped
+        can't stop others; where there are no locks, nobody waits.
+
+        Args:
+            meanwhile: is called again and again while somebody else writes.
+        """
+        end = time.monotonic() + PATIENCE
+        with _opened(self._at("")) as place, _opened(self._at("events")) as pen:
+            with _locked(place, end, partial(time.sleep, GLANCE)):
+                writing = contextlib.ExitStack()
+                writing.enter_context(_locked(pen, end, meanwhile))
+            with writing:
+                yield
+
     def tidy(self, now: float | None = None) -> tuple[str, ...]:
         """Remove staging files that dead writers left, and return their names.
 
@@ -298,6 +321,47 @@ def opened_file(path: str) -> Iterator[io.FileIO]:
         if found.st_size > _SPARSE and 8 * 512 * blocks < found.st_size:
             raise ValueError(f"most of its {found.st_size:,} bytes are a hole")
         yield file
+
+
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[int | None]:
+    """Give a folder's descriptor, or None where it can't be had."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        yield None
+        return
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _locked(
+    descriptor: int | None, end: float, meanwhile: Callable[[], object]
+) -> Iterator[None]:
+    """Hold a lock on a folder, if it can be had before ``end``."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        descriptor = None
+    while descriptor is not None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if time.monotonic() > end:
+                descriptor = None
+            else:
+                meanwhile()
+        except OSError:  # a file system without locks
+            descriptor = None
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 def _at_once(path: str, flags: int) -> int:

@@ -53,10 +53,8 @@ class Versions:
         counted = self._counted
         for piece in pieces:
             if isinstance(piece, Run) and piece.last > counted:
-                rows = piece.between(counted + 1, piece.last)
-                columns = rows.select("aggregate_id", "position", "version").iter_rows()
                 self._newest.update(
-                    (key, (at, version)) for key, at, version in columns
+                    (key, (at, version)) for key, at, version in piece.newest(counted)
                 )
                 self._counted = piece.last
 

@@ -208,6 +208,14 @@ class View:
             self._hold(held)
         return self.head.position > before
 
+    def is_behind(self) -> bool:
+        """Whether a commit stands behind the head; cheaper than catching up."""
+        try:
+            self._store.stamp(commit_name(self.head.position + 1))
+        except FileNotFoundError:
+            return False
+        return True
+
     def _following(self) -> list[Held]:
         """Open the commits that seem to follow the head.
 

@@ -50,7 +50,7 @@ from esbench.event import Registry
 from esbench.fields import checked_name
 from esbench.log.draft import Commit, Draft, Group, Ready
 from esbench.log.file import FORMAT, SMALL, Header, commit_name, metadata, sealer_of
-from esbench.log.store import Folder, NameTaken, Store, Unsettled
+from esbench.log.store import GLANCE, Folder, NameTaken, Store, Unsettled
 from esbench.log.view import LOOKS, PAUSE, Forgotten, View
 from esbench.moments import from_micros, moment
 
@@ -187,7 +187,25 @@ class Writer:
             while own.done is None:
                 if view.is_cold:
                     view.catch_up()
-                self._queue.extendleft(reversed(self._served(self._next_group())))
+                with self._turn_of_this_process(view):
+                    waiting = self._served(self._next_group())
+                self._queue.extendleft(reversed(waiting))
+
+    @contextlib.contextmanager
+    def _turn_of_this_process(self, view: View) -> Iterator[None]:
+        """Wait while other processes write, and read what they wrote."""
+        if not isinstance(self._store, Folder):
+            yield
+            return
+
+        def read_on() -> None:
+            if not (view.is_behind() and view.catch_up()):
+                time.sleep(GLANCE / 3)
+
+        with self._store.turn(read_on):
+            if view.is_behind():
+                view.catch_up()
+            yield
 
     def _next_group(self) -> list[Request]:
         """Take what waits from the queue, as far as it fits into one small file."""
