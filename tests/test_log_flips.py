@@ -22,7 +22,7 @@ from esbench.projection.kept import Kept, name_of
 from esbench.projection.listing import listed
 
 # Every so many flips go the whole way; what has no factor of 2 meets each bit of a byte
-FEW, MANY = 2_003, 7
+FEW, MANY = 1_009, 7
 FEW_SNAPSHOTS = 23
 NEEDED = {segment_name(1, 4), commit_name(5)}  # the others were merged
 
