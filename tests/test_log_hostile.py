@@ -3,8 +3,11 @@
 Whoever writes a file can write a digest that fits, so the digest protects from nothing
 here. Every case is a log in which one file was made by somebody with bad intentions.
 It is put to every call that reads, in a process of its own whose memory is measured.
+Every kind of case runs always, in one of its sizes or at one of its places; the others
+are run by torture.
 """
 
+import itertools
 import json
 import multiprocessing
 import multiprocessing.forkserver
@@ -31,7 +34,32 @@ PEAK = 900 * 2**20  # bytes that a process may take for one file
 SPACE = 6 * 2**30  # bytes that it may ask for, so that a bomb stops here
 HANGS = 120  # seconds after which a case counts as hanging
 NAMING = {"Corrupt", "NotALog", "StoreError", "verified", "answered"}
-HEAVY = ["numpy", "pyarrow.compute", "pyarrow.parquet", "esbench.log.verify"]
+HEAVY = ["numpy", "narwhals", "pyarrow.compute", "pyarrow.parquet"]
+HEAVY += ["esbench.log.verify", "esbench.projection.partial"]
+SLOW = {"declares a hundred thousand fields, small"}
+
+
+def parted(cases, chosen):
+    """Give cases as parameters: those chosen for every run, the others for torture."""
+    told = [case if isinstance(case, tuple) else (case,) for case in cases]
+    chosen = {case if isinstance(case, tuple) else (case,) for case in chosen}
+    torture = pytest.mark.torture
+    return [pytest.param(*c, marks=() if c in chosen else torture) for c in told]
+
+
+def one_size(cases):
+    """Give cases as parameters, each kind for every run in one of its sizes."""
+    kinds = {}
+    for words in cases:
+        kinds.setdefault(words.rpartition(", ")[0], []).append(words)
+    turns = enumerate(kinds.values())
+    return parted(cases, {s[turn % len(s)] for turn, s in turns} - SLOW)
+
+
+def every(step, *cases):
+    """Give all combinations as parameters, some of them for every run."""
+    found = list(itertools.product(*cases))
+    return parted(found, found[::step])
 
 
 @pytest.fixture(scope="session")
@@ -180,7 +208,7 @@ def test_a_sound_log_is_answered(folder, ask):
     assert told["read"] == ("answered", str(ROWS + 5))
 
 
-@pytest.mark.parametrize("words", CASES)
+@pytest.mark.parametrize("words", one_size(CASES))
 def test_a_hostile_file_is_named(folder, ask, words):
     """A file that is no honest commit is named by every call that needs it."""
     name, change = CASES[words]
@@ -188,7 +216,7 @@ def test_a_hostile_file_is_named(folder, ask, words):
     assert_named(ask(folder), name)
 
 
-@pytest.mark.parametrize("words", LIES)
+@pytest.mark.parametrize("words", one_size(LIES))
 def test_hostile_rows_are_named_or_answered(folder, ask, words):
     """Rows that no writer makes are told by verify, and end no call unclearly."""
     name, change = LIES[words]
@@ -276,8 +304,7 @@ def foreign_commit(place):
     return commits(place / "other")[0]
 
 
-@pytest.mark.parametrize("name", [SMALL, LARGE, LAST])
-@pytest.mark.parametrize("words", STRANGE)
+@pytest.mark.parametrize(("words", "name"), every(5, STRANGE, [SMALL, LARGE, LAST]))
 def test_what_is_no_file_is_named(folder, ask, monkeypatch, name, words):
     """A name of a commit at which something else stands is told, and nobody waits."""
     monkeypatch.chdir(folder / "events")  # the path of a socket must be short
@@ -309,8 +336,7 @@ NAMES = [
 ]
 
 
-@pytest.mark.parametrize("place", ["events", "segments"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "place"), every(3, NAMES, ["events", "segments"]))
 def test_a_name_that_is_none_disturbs_nobody(folder, ask, place, name):
     """Names that only look like a commit's or a segment's are told by verify alone."""
     (folder / place).mkdir(exist_ok=True)
@@ -321,20 +347,21 @@ def test_a_name_that_is_none_disturbs_nobody(folder, ask, place, name):
     assert told["verify"][1].count("it is no file of this log: remove it") == 1
 
 
+CLAIMS = [
+    "events/00000000000000003010.parquet",
+    "events/09223372036854775808.parquet",
+    "events/99999999999999999999.parquet",
+    "segments/00000000000000000001-00000000000000000512.parquet",
+    "segments/00000000000000000002-00000000000000000003.parquet",
+    "segments/00000000000000000001-99999999999999999999.parquet",
+    "segments/00000000000000003000-00000000000000009000.parquet",
+    "segments/09223372036854775808-99999999999999999999.parquet",
+]
+
+
 @pytest.mark.parametrize(
-    "name",
-    [
-        "events/00000000000000003010.parquet",
-        "events/09223372036854775808.parquet",
-        "events/99999999999999999999.parquet",
-        "segments/00000000000000000001-00000000000000000512.parquet",
-        "segments/00000000000000000002-00000000000000000003.parquet",
-        "segments/00000000000000000001-99999999999999999999.parquet",
-        "segments/00000000000000003000-00000000000000009000.parquet",
-        "segments/09223372036854775808-99999999999999999999.parquet",
-    ],
+    ("name", "content"), every(2, CLAIMS, [b"", "commit", "folder"])
 )
-@pytest.mark.parametrize("content", [b"", "commit", "folder"])
 def test_a_place_that_is_claimed_in_vain_is_named(folder, ask, name, content):
     """A file with a good name and a bad content is told, wherever it claims to be."""
     path = folder / name
@@ -414,7 +441,7 @@ def assert_same(told, expected):
     assert {kind for kind, _ in told.values()} == {"answered", "verified"}
 
 
-@pytest.mark.parametrize("words", [words for words in CASES if words in ANY_FILE])
+@pytest.mark.parametrize("words", every(4, [w for w in CASES if w in ANY_FILE]))
 def test_a_hostile_snapshot_is_not_used(told_without, folder, ask, words):
     """Whatever stands in a snapshot's place, answers are those of the events."""
     name, expected = told_without
@@ -422,7 +449,7 @@ def test_a_hostile_snapshot_is_not_used(told_without, folder, ask, words):
     assert_same(ask(folder, calls=derived), expected)
 
 
-@pytest.mark.parametrize("words", STRANGE)
+@pytest.mark.parametrize("words", every(3, STRANGE))
 def test_what_is_no_snapshot_is_not_used(told_without, folder, ask, monkeypatch, words):
     """A pipe, a device or a folder at a snapshot's name makes nobody wait."""
     name, expected = told_without
@@ -433,7 +460,7 @@ def test_what_is_no_snapshot_is_not_used(told_without, folder, ask, monkeypatch,
     assert_same(ask(folder, calls=derived), expected)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", every(5, NAMES))
 def test_a_strange_name_among_snapshots_disturbs_nobody(
     told_without, folder, ask, name
 ):
