@@ -52,12 +52,15 @@ CALLS = "tests/test_log_failing_calls.py"
 KILLS = (f"{CALLS}::test_some_calls_fail[kills]",)
 SCHEDULES = ("tests/test_log_schedules.py::test_no_order_breaks_a_promise",)
 MERGES = ("tests/test_log_merge.py",)
-FLIPS = ("tests/test_log_flips.py",)
+FLIPS = ("tests/test_log_flips.py::test_every_flip_is_found_by_the_first_look",)
 DAMAGE = ("tests/test_log_damage.py",)
-LATE = ("tests/test_snapshots.py::test_events_that_came_late_are_in_the_tail",)
-DECLARED = (
-    "tests/test_snapshots.py::test_a_changed_declaration_has_snapshots_of_its_own",
-)
+SNAPSHOTS = "tests/test_snapshots.py"
+LATE = (f"{SNAPSHOTS}::test_events_that_came_late_are_in_the_tail",)
+DECLARED = (f"{SNAPSHOTS}::test_a_changed_declaration_has_snapshots_of_its_own",)
+FUTURE = (f"{SNAPSHOTS}::test_an_event_from_the_future_makes_a_snapshot_wait",)
+RESTORED = (f"{SNAPSHOTS}::test_a_restored_log_does_not_use_what_came_after",)
+LEFT = (f"{SNAPSHOTS}::test_nothing_is_left_where_it_would_not_be_whole",)
+KEPT = (f"{SNAPSHOTS}::test_every_flipped_bit_is_found",)
 
 # What a power cut may take: the order of writing and syncing.
 SAFE = (
@@ -298,6 +301,30 @@ PROVEN = (
             "fingerprint not in {None, header.fingerprint}",
             "not fingerprint",
         ),
+    ),
+    Guard(
+        "the latest time that a snapshot holds against the past that is asked for",
+        FUTURE,
+        Edit(
+            "projection/snapshots.py",
+            "_within(header.max_occurred, past.occurred) and",
+            "_within(None, past.occurred) and",
+        ),
+    ),
+    Guard(
+        "a snapshot's proof that the log still holds its history",
+        RESTORED,
+        Edit("projection/snapshots.py", "log.log.holds(proof)", "log.log.log_id != ''"),
+    ),
+    Guard(
+        "leaving a snapshot behind only where the past is whole",
+        LEFT,
+        Edit("projection/snapshots.py", "return at if is_whole else None", "return at"),
+    ),
+    Guard(
+        "the check of a snapshot's digest",
+        KEPT,
+        Edit("projection/kept.py", "        check_digest(self.name, data)\n", ""),
     ),
 )
 
