@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Protocol
 from esbench.errors import Corrupt
 from esbench.log.codec import dtype
 from esbench.log.file import Header, ends_of, opened
-from esbench.log.schema import ENVELOPE
+from esbench.log.schema import ENVELOPE, OPTIONAL
 from esbench.log.store import Stamp, Store, refused
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 BLOCK = 8_192
 SORTED_AT_ONCE = 1_000_000
 
+_ENVELOPE = {**ENVELOPE, **OPTIONAL}
 _NEWEST = ["aggregate_id", "position", "version"]
 
 Bounds = tuple[str | None, str | None]
@@ -56,7 +57,10 @@ class Piece(Protocol):
         """Return all rows, in no promised order."""
 
     def rows(self, aggregate_id: str) -> pl.DataFrame:
-        """Return the rows of one aggregate, in position order."""
+        """Return the rows of one aggregate, in position order.
+
+        Columns that events of their types can't have may be absent.
+        """
 
     def between(self, first: int, last: int) -> pl.DataFrame:
         """Return the rows of these positions, in their order."""
@@ -267,7 +271,7 @@ class Large:
         before: tuple[str, int] = ("", 0)
         for group, (least, most) in enumerate(self._bounds()):
             with readable(self.header.name):
-                keys = _frame(self._read(group, ["aggregate_id", "version"]))
+                keys = _frame(_plain(self._read(group, ["aggregate_id", "version"])))
             first, last = keys.row(0), keys.row(-1)
             if first <= before or not keys.select(_rising()).item():
                 return "its rows are not sorted: it was edited"
@@ -281,13 +285,14 @@ class Large:
         import polars as pl
 
         with self._lock, readable(self.header.name):
-            found = [
+            parts = [
                 self._of(aggregate_id, group)
                 for group in self._candidates(aggregate_id)
             ]
+        found = [part for part in parts if part is not None]
         if not found:
             return self._nothing()
-        return found[0] if len(found) == 1 else pl.concat(found)
+        return found[0] if len(found) == 1 else pl.concat(found, how="diagonal")
 
     def last_version(self, aggregate_id: str) -> int:
         """Return the last version of an aggregate here; 0 when it has no events."""
@@ -299,17 +304,32 @@ class Large:
                     return int(column[end - 1].as_py())
         return 0
 
-    def _of(self, aggregate_id: str, group: int) -> pl.DataFrame:
-        import polars as pl
+    def _of(self, aggregate_id: str, group: int) -> pl.DataFrame | None:
+        """Return the rows of an aggregate in a row group; None if there are none."""
+        import pyarrow as pa
 
         start, end = self._span(aggregate_id, group)
         if start == end:
-            return self._nothing()
-        place = self.columns.index("aggregate_id")
-        others = [name for name in self.columns if name != "aggregate_id"]
-        rows = _frame(self._read(group, others).slice(start, end - start))
-        keys = pl.Series("aggregate_id", [aggregate_id], pl.String)
-        return rows.insert_column(place, keys.new_from_index(0, rows.height))
+            return None
+        common = [
+            name
+            for name in self.columns
+            if name in _ENVELOPE and name != "aggregate_id"
+        ]
+        rows = _plain(self._read(group, common).slice(start, end - start))
+        if fields := self._fields_of(rows.column("type").unique().to_pylist()):
+            more = self._read(group, fields).slice(start, end - start)
+            rows = pa.table({**_columns(rows), **_columns(more)})
+        keys = pa.repeat(pa.scalar(aggregate_id, pa.string()), len(rows))
+        return _frame(rows.append_column("aggregate_id", keys))
+
+    def _fields_of(self, types: Sequence[str]) -> list[str]:
+        """Return the columns in which events of these types can have something."""
+        records = self.header.schema.types
+        if not records.keys() >= set(types):
+            return [name for name in self.columns if name not in _ENVELOPE]
+        used = {field.name for name in types for field in records[name].fields}
+        return [name for name in self.columns if name in used]
 
     def _span(self, aggregate_id: str, group: int) -> tuple[int, int]:
         """Return where the rows of an aggregate begin and end in a row group."""
@@ -324,7 +344,7 @@ class Large:
         return start, end
 
     def _nothing(self) -> pl.DataFrame:
-        return _frame(self._open().schema_arrow.empty_table())
+        return _frame(_plain(self._open().schema_arrow.empty_table()))
 
     def _read(self, group: int, columns: list[str]) -> pa.Table:
         return self._open().read_row_group(group, columns=columns, use_threads=False)
@@ -334,8 +354,20 @@ class Large:
 
         path = self.path()
         if self._file is None:
-            self._file = pq.ParquetFile(path, metadata=self._metadata, pre_buffer=False)
+            self._file = pq.ParquetFile(
+                path,
+                metadata=self._metadata,
+                pre_buffer=False,
+                read_dictionary=self._repeating(),
+            )
         return self._file
+
+    def _repeating(self) -> list[str]:
+        """Return the columns to be read with each text made once."""
+        group = self._metadata.row_group(0)
+        chunks = [group.column(place) for place in range(group.num_columns)]
+        there = {c.path_in_schema for c in chunks if c.has_dictionary_page}
+        return sorted(there & {"aggregate_id", "type"})
 
     def _candidates(self, aggregate_id: str) -> Sequence[int]:
         """Return the row groups that may hold rows of an aggregate."""
@@ -351,6 +383,27 @@ class Large:
             with readable(self.header.name):
                 self._groups = list(_bounds(self._metadata))
         return self._groups
+
+
+def _plain(rows: pa.Table) -> pa.Table:
+    """Return rows without dictionaries."""
+    import pyarrow as pa
+
+    kinds = {
+        field.name: field.type.value_type
+        for field in rows.schema
+        if pa.types.is_dictionary(field.type)
+    }
+    return pa.table(
+        {
+            name: column.cast(kinds[name]) if name in kinds else column
+            for name, column in _columns(rows).items()
+        }
+    )
+
+
+def _columns(rows: pa.Table) -> dict[str, pa.ChunkedArray]:
+    return dict(zip(rows.column_names, rows.columns, strict=True))
 
 
 def _rising() -> pl.Expr:

@@ -10,8 +10,10 @@ Events with nested values are not kept: whoever got one could change what it hol
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -19,12 +21,17 @@ from msgspec import Struct
 
 from esbench.event import RecordedEvent, Registry
 from esbench.log.events import events_in
+from esbench.log.pieces import Large, Piece
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from esbench.log.schema import Schema
     from esbench.log.view import Look
 
 ROOM = 200_000
+SEVERAL = 3  # files that are worth reading at once
+READERS = min(4, os.cpu_count() or 1)
 
 
 class Kept(Struct, frozen=True):
@@ -72,14 +79,13 @@ class Recent:
         """Return the events behind a position, and whether none holds nested values."""
         events: list[RecordedEvent] = []
         is_flat = True
-        for piece in look.pieces:
-            if piece.last > upto:
-                frame = piece.rows(aggregate_id)
-                if piece.first <= upto or piece.last > look.head.position:
-                    positions = frame.get_column("position")
-                    frame = frame.filter(
-                        positions.is_between(upto + 1, look.head.position)
-                    )
+        new = [piece for piece in look.pieces if piece.last > upto]
+        for piece, rows in zip(new, _rows(aggregate_id, new), strict=True):
+            frame = rows
+            if piece.first <= upto or piece.last > look.head.position:
+                positions = rows.get_column("position")
+                frame = rows.filter(positions.is_between(upto + 1, look.head.position))
+            if frame.height:
                 events += events_in(frame, look, self._registry)
                 nested = "payload" in frame.columns
                 is_flat &= not (nested and frame.get_column("payload").count())
@@ -94,3 +100,11 @@ class Recent:
             while self._count > ROOM:
                 _, oldest = self._kept.popitem(last=False)
                 self._count -= len(oldest.events)
+
+
+def _rows(aggregate_id: str, pieces: Sequence[Piece]) -> list[pl.DataFrame]:
+    """Return the rows of an aggregate in each piece; several files are read at once."""
+    if sum(isinstance(piece, Large) for piece in pieces) < SEVERAL:
+        return [piece.rows(aggregate_id) for piece in pieces]
+    with ThreadPoolExecutor(READERS) as pool:
+        return list(pool.map(lambda piece: piece.rows(aggregate_id), pieces))
