@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from faults_mounts import full, mounted, shut
 from log_samples import EVENTS, NOW, Memory, Opened, Paid, contents, numbered, sample
 
 import esbench as es
@@ -26,36 +27,18 @@ def appending(log, **named):
     return log.append("new", [Opened(owner="Ada" * 100)], expected_version=0, **named)
 
 
-@contextlib.contextmanager
-def mounted(folder, *options):
-    """Mount a small disk in memory, if this process may."""
-    folder.mkdir(exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(folder)]
-    done = subprocess.run(command, capture_output=True, check=False)
-    if done.returncode:
-        pytest.skip("nobody may mount here")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
 def test_a_full_disk_is_told_and_changes_nothing(tmp_path):
     """On a full disk an append says so; once there is room, it works."""
     with mounted(tmp_path / "disk", "size=256k") as disk:
         log = sample(disk / "log")
-        ballast = disk / "ballast"
-        with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-            while True:
-                file.write(b"x" * 4096)
         before = contents(disk / "log")
-        with pytest.raises(
-            es.StoreError, match=r"No space left.*make room on the disk"
-        ):
-            appending(log)
-        assert contents(disk / "log") == before
-        assert len(log) == len(es.EventLog(disk / "log", EVENTS)) == 4
-        ballast.unlink()
+        with full(disk):
+            with pytest.raises(
+                es.StoreError, match=r"No space left.*make room on the disk"
+            ):
+                appending(log)
+            assert contents(disk / "log") == before
+            assert len(log) == len(es.EventLog(disk / "log", EVENTS)) == 4
         assert appending(log).first == 5
         assert log.verify(log.head()).ok
 
@@ -87,7 +70,7 @@ def test_a_read_only_log_can_be_read(tmp_path):
     """On a disk remounted read-only every reading call works, and no writing one."""
     with mounted(tmp_path / "disk", "size=1m") as disk:
         sample(disk / "log")
-        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        shut(disk)
         log = es.EventLog(disk / "log", EVENTS, clock=es.Clock(NOW))
         assert [e.position for e in log.read()] == [1, 2, 3, 4]
         assert len(list(log.read("acc_1"))) == 3

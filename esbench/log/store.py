@@ -288,6 +288,11 @@ class Folder:
             raise NameTaken(target) from None
         except OSError as error:
             folder = str(Path(target).parent)
+            if error.errno == errno.EXDEV:
+                raise StoreError(
+                    f"{folder} is on another disk than the rest of the log, and no "
+                    "hard link leads there: keep the whole log on one local disk"
+                ) from error
             if error.errno in _NO_LINKS:
                 raise StoreError(
                     f"{folder} is on a file system without hard links, so two "
