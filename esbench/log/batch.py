@@ -7,29 +7,24 @@ What it may not know: stores, Parquet, how values are checked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from esbench.errors import ConcurrencyError
 from esbench.event import Registry
-from esbench.log.chain import link
-from esbench.log.codec import arrow_type, decode, dtype
+from esbench.log.codec import decode, dtype
+from esbench.log.columns import Frame, Keys
 from esbench.log.draft import Commit, Draft, Ready, first_result
-from esbench.log.file import SMALL
 from esbench.log.frame import Bad
 from esbench.log.repeat import looks_like_own, repeated, stands_twice
 from esbench.log.schema import OPTIONAL, Schema
 from esbench.moments import EPOCH, from_micros, micros
 
 if TYPE_CHECKING:
-    import numpy as np
     import polars as pl
-    import pyarrow as pa
 
     from esbench.log.view import View
-
-    Numbers = np.ndarray[Any, np.dtype[np.int64]]
 
 
 def decided_frame(
@@ -96,45 +91,15 @@ def _check_recorded(column: pl.Series, view: View, clock: datetime) -> None:
     bad.refuse_any()
 
 
-class _Keys:
-    """The aggregates of some rows: which there are, and the rows of each.
-
-    Attributes:
-        names: the aggregates, sorted.
-        order: the places of the rows, by aggregate and then as they came.
-        counts: how many rows each aggregate has.
-    """
-
-    def __init__(self, column: pl.Series) -> None:
-        import numpy as np
-        import polars as pl
-
-        self.names = column.unique().sort()
-        codes = column.cast(pl.Enum(self.names)).to_physical().to_numpy()
-        self.order: Numbers = np.argsort(codes, kind="stable")
-        self.counts: Numbers = np.bincount(codes)
-
-    def versions(self, start: Numbers) -> Numbers:
-        """Return each row's version, ``start`` being those before, by aggregate."""
-        import numpy as np
-
-        ends = np.cumsum(self.counts)
-        place = np.arange(1, len(self.order) + 1)
-        counted = place + np.repeat(start - (ends - self.counts), self.counts)
-        versions: Numbers = np.empty_like(counted)
-        versions[self.order] = counted
-        return versions
-
-
 def _numbered(
     frame: pl.DataFrame, view: View, registry: Registry
-) -> tuple[pl.DataFrame, _Keys]:
+) -> tuple[pl.DataFrame, Keys]:
     """Return the rows with position, version and schema version, and their keys."""
     import polars as pl
 
     first = view.head.position + 1
     kinds = {name: cls.schema_version for name, cls in registry.classes.items()}
-    keys = _Keys(frame.get_column("aggregate_id"))
+    keys = Keys(frame.get_column("aggregate_id"))
     names = pl.DataFrame({"aggregate_id": keys.names})
     known = view.versions_of(keys.names)
     start = names.join(known, on="aggregate_id", how="left", maintain_order="left")
@@ -168,9 +133,7 @@ def _check_expected(frame: pl.DataFrame) -> None:
     bad.refuse_any()
 
 
-def _ready(
-    frame: pl.DataFrame, keys: _Keys, schema: Schema, *, imported: bool
-) -> Ready:
+def _ready(frame: pl.DataFrame, keys: Keys, schema: Schema, *, imported: bool) -> Ready:
     occurred = frame.get_column("occurred_at").to_physical()
     recorded = frame.get_column("recorded_at").to_physical()
     last = keys.order[keys.counts.cumsum() - 1]
@@ -185,33 +148,6 @@ def _ready(
         recorded=(recorded[0], recorded[-1]),
         imported=imported,
     )
-
-
-class Frame:
-    """Many rows, in the columns of a frame."""
-
-    def __init__(self, frame: pl.DataFrame, keys: _Keys) -> None:
-        self._frame, self._keys = frame, keys
-
-    def chain(self, previous: str) -> str:
-        """Return the chain after these rows, that before them being ``previous``."""
-        return link(previous, self._frame)
-
-    def table(self, columns: Mapping[str, str]) -> pa.Table:
-        """Return the rows as a file holds them; many are sorted by aggregate."""
-        import polars as pl
-        import pyarrow as pa
-
-        missing = [
-            pl.lit(None, dtype(kind)).alias(name)
-            for name, kind in columns.items()
-            if name not in self._frame.columns
-        ]
-        frame = self._frame.with_columns(missing).select(list(columns))
-        if frame.height > SMALL:
-            frame = frame[self._keys.order]
-        wanted = pa.schema([(name, arrow_type(kind)) for name, kind in columns.items()])
-        return frame.to_arrow().cast(wanted)
 
 
 # --- repeats ---------------------------------------------------------------------

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -33,12 +33,14 @@ from esbench.event import (
 from esbench.fields import checked_name
 from esbench.log import codec
 from esbench.log.chain import Word, link_rows
+from esbench.log.columns import Frame, Keys, frame_of
 from esbench.log.file import SMALL
 from esbench.log.repeat import already_stored
 from esbench.log.schema import OPTIONAL, Schema
 from esbench.moments import micros, moment
 
 if TYPE_CHECKING:
+    import polars as pl
     import pyarrow as pa
 
     from esbench.log.view import View
@@ -156,26 +158,33 @@ def _check_expected(value: object) -> None:
 
 
 def _draft(key: str, event: object, when: datetime | None, common: Metadata) -> Draft:
-    given = event if isinstance(event, Stamped) else Stamped(event=cast("Any", event))
+    if not isinstance(event, Stamped):
+        return Draft(
+            aggregate_id=key,
+            event=_checked_event(event),
+            occurred_at=when,
+            given_id=None,
+            metadata=common,
+        )
     merged = {
-        name: getattr(given.metadata, name) or getattr(common, name)
+        name: getattr(event.metadata, name) or getattr(common, name)
         for name in Metadata.__struct_fields__
     }
     return Draft(
         aggregate_id=key,
-        event=_checked_event(given.event),
-        occurred_at=given.occurred_at or when,
-        given_id=given.event_id,
+        event=_checked_event(event.event),
+        occurred_at=event.occurred_at or when,
+        given_id=event.event_id,
         metadata=Metadata(**merged) if any(merged.values()) else NO_METADATA,
     )
 
 
 def _checked_event(event: object) -> AnyEvent:
+    if isinstance(event, Event):
+        return event
     if isinstance(event, UnknownEvent):
         return checked_unknown(event)
-    if not isinstance(event, Event):
-        raise InvalidEvent(f"{event!r} is no event: make one of a declared type")
-    return event
+    raise InvalidEvent(f"{event!r} is no event: make one of a declared type")
 
 
 def known(event: AnyEvent, registry: Registry, schema: Schema) -> AnyEvent:
@@ -184,6 +193,8 @@ def known(event: AnyEvent, registry: Registry, schema: Schema) -> AnyEvent:
     Raises:
         InvalidEvent: a type that this log was not opened with.
     """
+    if registry.classes.get(type(event).__name__) is type(event):
+        return event
     name = event.type if isinstance(event, UnknownEvent) else type(event).__name__
     cls = registry.classes.get(name)
     if isinstance(event, UnknownEvent):
@@ -219,6 +230,7 @@ class Group:
         self._view, self._registry, self._now = view, registry, now
         self._rows: list[RecordedEvent] = []
         self._stored: list[dict[str, Word]] = []
+        self._frame: pl.DataFrame | None = None
         self._versions: dict[str, int] = {}
         self._kinds = {**OPTIONAL, **view.schema.columns()}
 
@@ -244,7 +256,10 @@ class Group:
             self._row(draft, position, versions)
             for position, draft in enumerate(drafts, start=first)
         ]
-        self._stored += [codec.stored(row, self._kinds) for row in rows]
+        if len(rows) > SMALL:  # such an append has a file of its own
+            self._frame = frame_of(rows, self._kinds)
+        if self._frame is None:
+            self._stored += [codec.stored(row, self._kinds) for row in rows]
         self._versions |= versions
         self._rows += rows
         return first_result(rows)
@@ -277,11 +292,17 @@ class Group:
         schema = self._view.schema.with_undeclared(
             row.event.type for row in self._rows if isinstance(row.event, UnknownEvent)
         )
-        used: set[str] = set().union(*self._stored)
+        content: Content
+        if self._frame is None:
+            used: set[str] = set().union(*self._stored)
+            content = Rows(self._stored, self._kinds)
+        else:
+            used = set(self._frame.columns)
+            content = Frame(self._frame, Keys(self._frame.get_column("aggregate_id")))
         occurred = [row.occurred_at for row in self._rows]
         recorded = micros(self._now)
         return Ready(
-            content=Rows(self._stored, self._kinds),
+            content=content,
             schema=schema.using(used & OPTIONAL.keys()),
             first=self._rows[0].position,
             last=self._rows[-1].position,
