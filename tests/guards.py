@@ -50,10 +50,8 @@ class Guard:
 CRASHES = ("tests/test_log_crashes.py::test_a_power_cut_takes_nothing[visits]",)
 CALLS = "tests/test_log_failing_calls.py"
 KILLS = (f"{CALLS}::test_some_calls_fail[kills]",)
-SCHEDULES = ("tests/test_log_schedules.py::test_no_order_breaks_a_promise",)
-MERGES = ("tests/test_log_merge.py",)
+MERGES = ("tests/test_log_merge.py::test_every_answer_is_the_same",)
 FLIPS = ("tests/test_log_flips.py::test_every_flip_is_found_by_the_first_look",)
-DAMAGE = ("tests/test_log_damage.py",)
 SNAPSHOTS = "tests/test_snapshots.py"
 LATE = (f"{SNAPSHOTS}::test_events_that_came_late_are_in_the_tail",)
 DECLARED = (f"{SNAPSHOTS}::test_a_changed_declaration_has_snapshots_of_its_own",)
@@ -61,6 +59,18 @@ FUTURE = (f"{SNAPSHOTS}::test_an_event_from_the_future_makes_a_snapshot_wait",)
 RESTORED = (f"{SNAPSHOTS}::test_a_restored_log_does_not_use_what_came_after",)
 LEFT = (f"{SNAPSHOTS}::test_nothing_is_left_where_it_would_not_be_whole",)
 KEPT = (f"{SNAPSHOTS}::test_every_flipped_bit_is_found",)
+
+
+def scene(words, *, is_large=False):
+    """Give the search through all orders of a scene."""
+    name = "test_no_order_breaks_a_promise" + "_in_a_larger_scene" * is_large
+    return (f"tests/test_log_schedules.py::{name}[{words}]",)
+
+
+def damage(name):
+    """Give a test of what is found when files are edited."""
+    return (f"tests/test_log_damage.py::test_{name}",)
+
 
 # What a power cut may take: the order of writing and syncing.
 SAFE = (
@@ -120,7 +130,7 @@ SAFE = (
 SEEN = (
     Guard(
         "the look at segments/ after link",
-        SCHEDULES,
+        scene("a writer who sleeps, while others merge and delete"),
         Edit(
             "log/writer.py",
             "if self._view.taken_in(ready.first, commit_id) is False:",
@@ -129,7 +139,7 @@ SEEN = (
     ),
     Guard(
         "the look at segments/ after link, not before it",
-        SCHEDULES,
+        scene("a writer who sleeps, while others merge and delete"),
         Edit(
             "log/writer.py",
             """
@@ -148,12 +158,12 @@ SEEN = (
     ),
     Guard(
         "the comparison of commit_id there",
-        SCHEDULES,
+        scene("a writer and a merger"),
         Edit("log/view.py", "return told[position] == commit_id", "return False"),
     ),
     Guard(
         "opening commits before listing segments/",
-        SCHEDULES,
+        scene("a writer who sleeps, and a reader, while others merge and delete"),
         Edit(
             "log/view.py",
             """
@@ -171,7 +181,7 @@ SEEN = (
     ),
     Guard(
         "events/ listed before segments/",
-        SCHEDULES,
+        scene("a reader, while others merge and delete"),
         Edit(
             "log/view.py",
             """
@@ -222,7 +232,7 @@ SEEN = (
     ),
     Guard(
         "names that tell the first position alone",
-        SCHEDULES,
+        scene("two writers of one version, and a reader"),
         Edit(
             "log/writer.py",
             """
@@ -237,17 +247,24 @@ SEEN = (
     ),
     Guard(
         "aligned windows",
-        SCHEDULES,
-        Edit("log/merge.py", "windows[(header.first - 1) // width]", "windows[0]"),
+        scene(
+            "two mergers who look at different times, while others append and merge",
+            is_large=True,
+        ),
+        Edit(
+            "log/merge.py",
+            "windows[(header.first - 1) // width]",
+            "windows[place // EIGHT]",
+        ),
     ),
     Guard(
         "windows that the head has passed",
-        SCHEDULES,
+        scene("two mergers, and a commit that closes a window"),
         Edit("log/merge.py", " and head >= (window + 1) * width:", ":"),
     ),
     Guard(
         "the hour before sources are deleted",
-        SCHEDULES,
+        scene("a writer and a merger"),
         Edit("log/merge.py", "store.age(name) < HOUR", "store.age(name) < 0"),
     ),
 )
@@ -265,17 +282,17 @@ PROVEN = (
     ),
     Guard(
         "the check that a file follows the one before it",
-        DAMAGE,
+        damage("an_edit_with_a_new_chain_breaks_the_next_commit"),
         Edit("log/view.py", "if header.previous != self.head.chain:", "if False:"),
     ),
     Guard(
         "the chain made anew from the rows",
-        DAMAGE,
+        damage("an_edit_with_a_new_digest_breaks_the_chain"),
         Edit("log/verify.py", "if links.chain != header.chain:", "if False:"),
     ),
     Guard(
         "the chain held against a kept head",
-        DAMAGE,
+        damage("a_rewritten_end_is_found_against_a_kept_head"),
         Edit("log/verify.py", " == self._kept.chain:", ":"),
     ),
     Guard(
@@ -343,7 +360,7 @@ SETTLED = (
 
 GUARDS = (*SAFE, *SEEN, *SETTLED, *PROVEN)
 QUICK = (SAFE[1], PROVEN[2])
-SUITES = tuple(dict.fromkeys(guard.suite for guard in GUARDS))
+SUITES = tuple(dict.fromkeys(node for guard in GUARDS for node in guard.suite))
 
 
 def text_of(file):

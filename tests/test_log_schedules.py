@@ -112,6 +112,14 @@ QUICK = {
     },
 }
 LONG = {
+    "two mergers who look at different times, while others append and merge": {
+        "before": [1, 1, 1],
+        "programs": [
+            merger("meg", is_warm=True),
+            merger("max", is_warm=True),
+            others("all", 1, MERGE),
+        ],
+    },
     "two writers, twice each, and a reader": {
         "programs": [writer("ann", 1, 1), writer("bob", 2, 1), reader("rob")],
     },
