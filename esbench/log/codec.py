@@ -261,6 +261,15 @@ def decode(
     )
 
 
+def decode_pairs(
+    frame: pl.DataFrame, schema: Schema, registry: Registry
+) -> Iterator[tuple[str, Event | UnknownEvent]]:
+    """Return the aggregate and the event alone of each row; takes what decode takes."""
+    columns = _Columns(frame)
+    events = _events(columns, schema, registry)
+    return zip(columns["aggregate_id"], events, strict=True)
+
+
 class _Columns(dict[str, list[Any]]):
     """The columns of a frame as lists, made when first asked for."""
 

@@ -8,17 +8,20 @@ What it may not know: how rows are found.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, TypeVar
 
 from esbench.errors import Corrupt, EsbenchError
-from esbench.event import RecordedEvent, Registry
-from esbench.log.codec import decode
+from esbench.event import AnyEvent, RecordedEvent, Registry
+from esbench.log.codec import decode, decode_pairs
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from esbench.log.schema import Schema
     from esbench.log.view import Look
+
+T = TypeVar("T")
 
 _UNFIT = (
     ValueError,
@@ -43,6 +46,23 @@ def events_in(
     Raises:
         Corrupt: a row that is no event.
     """
+    return _told(decode, frame, look, registry)
+
+
+def pairs_in(
+    frame: pl.DataFrame, look: Look, registry: Registry
+) -> Iterator[tuple[str, AnyEvent]]:
+    """Return the aggregate and the event of each row; takes what events_in takes."""
+    return _told(decode_pairs, frame, look, registry)
+
+
+def _told(
+    decode: Callable[[pl.DataFrame, Schema, Registry], Iterator[T]],
+    frame: pl.DataFrame,
+    look: Look,
+    registry: Registry,
+) -> Iterator[T]:
+    """Return what rows decode to, or tell the one that does not."""
     try:
         return decode(frame, look.schema, registry)
     except EsbenchError:

@@ -19,10 +19,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from esbench.errors import EsbenchError, InvalidEvent, NotFound, ReadOnly, shorten
-from esbench.event import RecordedEvent, Registry
+from esbench.event import AnyEvent, RecordedEvent, Registry
 from esbench.fields import checked_name
 from esbench.log.codec import dtype
-from esbench.log.events import events_in
+from esbench.log.events import events_in, pairs_in
 from esbench.log.pieces import Large, completed, ordered, scan_files
 from esbench.log.schema import ENVELOPE, OPTIONAL, Schema
 from esbench.moments import micros, spoken, until
@@ -189,20 +189,38 @@ class Readable(ABC):
             Corrupt: a file that this needs is damaged, missing, swapped or foreign.
         """
         look = self._look()
-        limits = self._limits()
-        last = look.head.position
         if aggregate_id is not None:
             key = checked_name("aggregate_id", aggregate_id)
             events = self.log._recent.of(key, look)
-            within = limits.within(Coordinates(position=last))
+            within = self._limits().within(Coordinates(position=look.head.position))
             return (e for e in events if e.position > after and within.hold(e))
+        return chain.from_iterable(
+            events_in(frame, look, self.registry) for frame in self._frames(look, after)
+        )
+
+    def pairs(self, *, after: int = 0) -> Iterator[tuple[str, AnyEvent]]:
+        """Yield each event with its aggregate, in position order.
+
+        It is what ``read`` gives without all that a log adds, and takes less time.
+
+        Args:
+            after: only events behind this position.
+
+        Raises:
+            Corrupt: a file that this needs is damaged, missing, swapped or foreign.
+        """
+        look = self._look()
+        return chain.from_iterable(
+            pairs_in(frame, look, self.registry) for frame in self._frames(look, after)
+        )
+
+    def _frames(self, look: Look, after: int) -> Iterator[pl.DataFrame]:
+        """Yield the rows of a look in position order, a million at a time."""
+        limits, last = self._limits(), look.head.position
         pieces = [p for p in look.pieces if limits.touch(p)]
         frames = chain.from_iterable(ordered(p, after, last) for p in pieces)
         condition = limits.condition()
-        kept = (f if condition is None else f.filter(condition) for f in frames)
-        return chain.from_iterable(
-            events_in(frame, look, self.registry) for frame in kept
-        )
+        return (f if condition is None else f.filter(condition) for f in frames)
 
     def scan(self, type: str | None = None, *, after: int = 0) -> pl.LazyFrame:
         """Return the events as a polars LazyFrame, in no promised order.

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from esbench.log.past import Readable
     from esbench.projection.answer import Answer, Column
+
+T = TypeVar("T")
 
 LONG = 200_000
 _COLUMNS = frozenset(STEP_COLUMNS) | {"aggregate_id", "change", "end"}
@@ -126,16 +128,22 @@ class Plain(Calls):
 
     def fold(self, events: Iterable[RecordedEvent]) -> dict[str, Any]:
         """Return every aggregate's state after ``events``, sorted by id."""
-        return self._folded(events, {})
+        return self._folded(self._pairs(events), {})
+
+    def _pairs(self, events: Iterable[RecordedEvent]) -> Iterator[tuple[str, Any]]:
+        """Yield each aggregate with what ``evolve`` takes."""
+        if self.recorded:
+            return ((recorded.aggregate_id, recorded) for recorded in events)
+        return ((recorded.aggregate_id, recorded.event) for recorded in events)
 
     def _folded(
-        self, events: Iterable[RecordedEvent], states: dict[str, Any]
+        self, pairs: Iterable[tuple[str, Any]], states: dict[str, Any]
     ) -> dict[str, Any]:
-        """Return the states after ``events``, sorted by id; ``states`` gets them."""
-        for recorded in events:
-            key = recorded.aggregate_id
+        """Return the states after all, sorted by id; ``states`` gets them."""
+        evolve = self.evolve
+        for key, event in pairs:
             before = states[key] if key in states else self.start()
-            states[key] = self.take(before, recorded)
+            states[key] = evolve(before, event)
         return {key: states[key] for key in sorted(states)}
 
     # snapshots
@@ -152,7 +160,7 @@ class Plain(Calls):
 
     def partial(self, past: Readable, base: Base) -> dict[str, Any]:
         """Return every aggregate's state in a past, sorted by id."""
-        return self._folded(self._events(past, None, base.position), _states_in(base))
+        return self._folded(self._all(past, base.position), _states_in(base))
 
     def partial_types(self) -> dict[str, pl.DataType]:
         """Return the id and the state as JSON."""
@@ -224,9 +232,12 @@ class Plain(Calls):
 
         keys = wanted(only, self.key)
         base = self._base(log, keys, snapshots=snapshots)
-        states = self._folded(
-            self._events(log, keys, base.position), _states_in(base, keys)
+        pairs = (
+            self._all(log, base.position)
+            if keys is None
+            else self._pairs(self._events(log, keys, base.position))
         )
+        states = self._folded(pairs, _states_in(base, keys))
         self.check_found(log, [key for key in keys or () if key not in states])
         frame = self.frame([self.cells(state) for state in states.values()])
         frame.insert_column(0, pl.Series("aggregate_id", list(states), dtype=pl.String))
@@ -265,9 +276,14 @@ class Plain(Calls):
             for key in keys:
                 yield from log.read(str(key), after=after)
             return
+        yield from _with_progress(log.read(after=after), reach_of(log) - after)
+
+    def _all(self, log: Readable, after: int) -> Iterator[tuple[str, Any]]:
+        """Yield each aggregate with what ``evolve`` takes, with progress."""
         count = reach_of(log) - after
-        events = log.read(after=after)
-        yield from _with_progress(events, count) if count > LONG else events
+        if self.recorded:
+            return self._pairs(_with_progress(log.read(after=after), count))
+        return _with_progress(log.pairs(after=after), count)
 
     def _moments(
         self,
@@ -332,12 +348,13 @@ def _states_in(base: Base, keys: Sequence[KeyValue] | None = None) -> dict[str, 
     return {key: states[key] for key in map(str, keys) if key in states}
 
 
-def _with_progress(
-    events: Iterator[RecordedEvent], count: int
-) -> Iterator[RecordedEvent]:
+def _with_progress(events: Iterator[T], count: int) -> Iterator[T]:
+    """Yield events, and show how far it is where that takes a while."""
+    if count <= LONG:
+        return events
     from tqdm.auto import tqdm
 
-    yield from tqdm(events, total=count, unit=" events", leave=False)
+    return iter(tqdm(events, total=count, unit=" events", leave=False))
 
 
 def _day(moment: datetime, zone: ZoneInfo) -> date:
