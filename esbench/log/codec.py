@@ -299,7 +299,7 @@ class _Columns(dict[str, list[Any]]):
             types = self._frame.get_column("type")
             for kind in kinds:
                 rows = (types == kind).arg_true()
-                yield kind, rows.to_numpy(), _Columns(self._frame[rows])
+                yield kind, rows.to_numpy(), _Gathered(self._frame, rows)
 
 
 class _Picked(_Columns):
@@ -316,12 +316,35 @@ class _Picked(_Columns):
         return self[name]
 
 
+class _Gathered(_Columns):
+    """Some rows of many columns."""
+
+    def __init__(self, frame: pl.DataFrame, rows: pl.Series) -> None:
+        super().__init__(frame)
+        self._rows = rows
+        self.height = len(rows)
+
+    def __missing__(self, name: str) -> list[Any]:
+        if name not in self._frame.columns:
+            return super().__missing__(name)
+        self[name] = _listed(self._frame.get_column(name).gather(self._rows))
+        return self[name]
+
+
+class _Amounts(dict[str | None, Decimal | None]):
+    """Decimals by their text; the same amounts come again and again."""
+
+    def __missing__(self, text: str) -> Decimal:
+        self[text] = amount = Decimal(text)
+        return amount
+
+
 def _listed(column: pl.Series) -> list[Any]:
     import polars as pl
 
     if isinstance(column.dtype, pl.Decimal) and len(column) >= MANY:
-        texts = column.cast(pl.String).to_list()
-        return [None if text is None else Decimal(text) for text in texts]
+        amounts = _Amounts({None: None})
+        return [amounts[text] for text in column.cast(pl.String).to_list()]
     if not isinstance(column.dtype, pl.Datetime):
         return column.to_list()
     numbers = column.to_physical()
