@@ -259,11 +259,11 @@ def rows_a_group(table: pa.Table, usual: int) -> int:
 def _sizes(table: pa.Table) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Return the bytes that each row takes in memory."""
     import numpy as np
-    import pyarrow.compute as pc
+    import polars as pl
 
     sizes = np.full(table.num_rows, 8 * table.num_columns, dtype=np.int64)
     for column in table.columns:
         if str(column.type) in {"string", "binary"}:
-            lengths = pc.fill_null(pc.binary_length(column), 0)
-            sizes += np.concatenate([part.to_numpy() for part in lengths.chunks])
+            lengths = pl.Series(column).cast(pl.Binary).bin.size()
+            sizes += lengths.fill_null(0).to_numpy()
     return sizes

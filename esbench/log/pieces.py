@@ -306,6 +306,7 @@ class Large:
 
     def _of(self, aggregate_id: str, group: int) -> pl.DataFrame | None:
         """Return the rows of an aggregate in a row group; None if there are none."""
+        import polars as pl
         import pyarrow as pa
 
         start, end = self._span(aggregate_id, group)
@@ -320,8 +321,9 @@ class Large:
         if fields := self._fields_of(rows.column("type").unique().to_pylist()):
             more = self._read(group, fields).slice(start, end - start)
             rows = pa.table({**_columns(rows), **_columns(more)})
-        keys = pa.repeat(pa.scalar(aggregate_id, pa.string()), len(rows))
-        return _frame(rows.append_column("aggregate_id", keys))
+        frame = _frame(rows)
+        key = pl.Series("aggregate_id", [aggregate_id], pl.String)
+        return frame.hstack([key.new_from_index(0, frame.height)])
 
     def _fields_of(self, types: Sequence[str]) -> list[str]:
         """Return the columns in which events of these types can have something."""
