@@ -147,16 +147,17 @@ def _counts(past: Readable, aggregate_id: str | None) -> dict[str, int]:
     import polars as pl
 
     occurred = past.coordinates.occurred
-    late = pl.lit(False)  # noqa: FBT003 - polars' own way
-    if occurred is not None:
-        late = pl.col("recorded_at") > occurred
     key = pl.col("aggregate_id")
-    asked = _rows(past, aggregate_id).select(
-        pl.len().alias("read"),
-        key.n_unique().alias("aggregates"),
-        key.filter(late).n_unique().alias("differ"),
-    )
-    row: dict[str, Any] = asked.collect().row(0, named=True)
+    if occurred is None:  # then first events are there wherever later ones are
+        counted = {"aggregates": (pl.col("version") == 1).sum()}
+    else:
+        late = pl.col("recorded_at") > occurred
+        counted = {
+            "aggregates": key.n_unique(),
+            "differ": key.filter(late).n_unique(),
+        }
+    asked = _rows(past, aggregate_id).select(pl.len().alias("read"), **counted)
+    row: dict[str, Any] = asked.collect(engine="streaming").row(0, named=True)
     return row
 
 

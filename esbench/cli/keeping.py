@@ -80,12 +80,11 @@ def _held(past: Past) -> dict[str, Any]:
     from esbench.moments import from_micros
 
     occurred, recorded = pl.col("occurred_at"), pl.col("recorded_at")
-    aggregates = pl.col("aggregate_id").n_unique().alias("aggregates")
     if past.is_whole and (headers := past.log.headers()):
-        counted = past.scan().select(aggregates).collect(engine="streaming").item()
+        begun = past.scan().select((pl.col("version") == 1).sum())
         return {
             "events": len(past),
-            "aggregates": counted,
+            "aggregates": begun.collect(engine="streaming").item(),
             "occurred from": from_micros(min(h.occurred[0] for h in headers)),
             "occurred to": from_micros(max(h.occurred[1] for h in headers)),
             "recorded from": from_micros(headers[0].recorded[0]),
@@ -93,7 +92,7 @@ def _held(past: Past) -> dict[str, Any]:
         }
     row = past.scan().select(
         pl.len().alias("events"),
-        aggregates,
+        pl.col("aggregate_id").n_unique().alias("aggregates"),
         occurred.min().alias("occurred from"),
         occurred.max().alias("occurred to"),
         recorded.min().alias("recorded from"),
@@ -122,7 +121,7 @@ def _types(past: Past) -> pl.DataFrame:
     import polars as pl
 
     counted = past.scan().group_by("type").agg(pl.len().alias("events"))
-    return counted.sort("type").collect()
+    return counted.sort("type").collect(engine="streaming")
 
 
 def _upright(held: dict[str, Any], zone: str) -> tables.Grid:
