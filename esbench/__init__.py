@@ -17,8 +17,8 @@ point down only, and a test holds them to it:
     lessons/         exercise checks, hints, predictions                     floor 5
     analysis/        extracts in, answers out                                floor 5
     domains/         bank, video: event types, commands, projections (pure)  floor 4
-    projection/      one definition, two engines                             floor 3
-    log/             the event log: store, commit, as_of, verify             floor 2
+    projection/      one definition, two engines, snapshots                  floor 3
+    log/             the event log: store, commit, merge, as_of, verify      floor 2
     event.py         event types, recorded events, metadata                  floor 1
     fields.py        kinds of field, and the check of one value              floor 1
     moments.py       points in time, days in a zone, the clock set by hand   floor 1
@@ -62,6 +62,7 @@ from esbench.log import (
     Coordinates,
     EventLog,
     Head,
+    Merged,
     Past,
     Readable,
     Verification,
@@ -69,6 +70,8 @@ from esbench.log import (
 from esbench.moments import Clock
 from esbench.projection import (
     Projection,
+    Replayed,
+    Snapshot,
     count,
     day,
     decides_on,
@@ -98,6 +101,7 @@ __all__ = [
     "EventLog",
     "Commit",
     "Head",
+    "Merged",
     "Past",
     "Coordinates",
     "Readable",
@@ -113,6 +117,8 @@ __all__ = [
     "day",
     "month",
     "projection",
+    "Snapshot",
+    "Replayed",
     # commands
     "execute",
     "decides_on",

@@ -5,8 +5,8 @@ Read in this order: ``store`` (five verbs on a disk; ``objects`` and ``s3`` else
 types) · ``codec`` (events to columns and back) · ``file`` (bytes that prove
 themselves) · ``identity`` (``log.json``) · ``pieces`` (rows in memory and in files)
 · ``view`` and ``versions`` (what one process has seen) · ``draft``, ``repeat``,
-``frame`` and ``batch`` (an append before it is written) · ``writer`` (how it is
-written) · ``merge`` (small files become large ones) · ``past`` and ``recent``
+``columns``, ``frame`` and ``batch`` (an append before it is written) · ``writer`` (how
+it is written) · ``merge`` (small files become large ones) · ``past`` and ``recent``
 (reading) · ``log`` (the log) · ``verify``.
 """
 
