@@ -17,16 +17,21 @@ from esbench.domains import bank, video
 from esbench.log.file import segment_name
 
 COMMANDS = (
-    "demo init append import table hydrate steps series events info snapshot merge "
-    "verify head export lab"
+    "demo init append import table hydrate steps series changed explain reconcile "
+    "events info snapshot merge verify head export lab"
 ).split()
 READING = (
     ["table"],
     ["hydrate", "ada"],
     ["steps", "ada"],
     ["series"],
+    ["explain", "ada"],
     ["events"],
     ["info"],
+)
+IN_TWO_PASTS = (
+    ["series", "--known", "then"],
+    ["changed", "--about", "2024-01-31"],
 )
 
 
@@ -327,7 +332,7 @@ def test_json_holds_rows_and_a_receipt(call, ada):
     assert receipt["occurred"] == "2024-01-31T23:59:59.999999Z"
 
 
-@pytest.mark.parametrize("words", READING, ids=" ".join)
+@pytest.mark.parametrize("words", READING + IN_TWO_PASTS, ids=" ".join)
 def test_the_call_in_a_receipt_gives_the_answer_again(call, ada, words):
     """Run again after more was appended, the call of a receipt answers the same."""
     first = json.loads(call(*words, "--log", ada, "--json")[1])

@@ -12,13 +12,26 @@
     importing.py   all of that together
     samples.py     the logs and the extract in data/
     receipt.py     where an answer comes from, and the call that gives it again
+    report.py pictures.py    an answer: a sentence, rows, receipt, query, picture
+    measure.py     the number that a question is about, and what moves it
+    changed.py     what is known differently between two days of knowledge
+    restated.py    what reports said, and what they would say now
+    provenance.py    what a number is made of, and what was left out
+    claims.py reconciled.py inverse.py    claims, where they differ, what explains them
+    sql.py         the same questions for DuckDB
 
 What it may not know: notebooks, widgets, the command line.
 """
 
+from esbench.analysis.changed import changed
 from esbench.analysis.importing import plan_import
+from esbench.analysis.inverse import Ways
 from esbench.analysis.plan import Check, Plan, Vanished
+from esbench.analysis.provenance import explain
 from esbench.analysis.receipt import Receipt, receipt
+from esbench.analysis.reconciled import explain_claim, reconcile
+from esbench.analysis.report import Report
+from esbench.analysis.restated import restated
 from esbench.analysis.settings import Settings
 
 __all__ = [
@@ -27,6 +40,13 @@ __all__ = [
     "Plan",
     "Check",
     "Vanished",
+    "changed",
+    "explain",
+    "reconcile",
+    "explain_claim",
+    "Ways",
+    "restated",
+    "Report",
     "receipt",
     "Receipt",
 ]

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from esbench.log import Coordinates
 from esbench.moments import spoken
@@ -110,6 +111,24 @@ def receipt(
         differ=None if at.occurred is None else counts["differ"],
         call=call or f"log.as_of({_arguments(at, head.position)})",
     )
+
+
+def last_of(past: Readable) -> int:
+    """Return the last position that belongs to a past."""
+    return _end(past.coordinates, past.head().position)
+
+
+def called(stood: Receipt, call: str | None, name: str, *words: str) -> Receipt:
+    """Return the receipt of an answer that a function of this room gave.
+
+    Args:
+        stood: the receipt of the past that was asked.
+        call: what gives the answer again, if the caller says so.
+        name: the function.
+        words: its arguments behind the past, as Python writes them.
+    """
+    python = f"analysis.{name}({', '.join([stood.call, *words])})"
+    return replace(stood, call=call or python)
 
 
 def _end(at: Coordinates, last: int) -> int:

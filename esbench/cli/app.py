@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from esbench.cli import (
+    checking,
     demo,
     importing,
     keeping,
@@ -74,6 +75,9 @@ for command in (
     reading.hydrate,
     reading.steps,
     reading.series,
+    checking.changed,
+    checking.explain,
+    checking.reconcile,
     reading.events,
     keeping.info,
     snapshots.snapshot,

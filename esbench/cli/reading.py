@@ -74,6 +74,15 @@ class Question:
         call = self._call([word for word in words if word is not None])
         return receipt(self.past, aggregate_id=aggregate_id, call=call)
 
+    def call_at_end(self, words: list[str | None]) -> str:
+        """Return a call whose words name all coordinates but the last position."""
+        last = ["--position", str(self.past.head().position)]
+        at = self.past.coordinates.position
+        pinned = last if at is None else ["--position", str(at)]
+        types = ["--events", self.types] if self.types else []
+        said = [word for word in words if word is not None]
+        return shlex.join(["esbench", *said, "--log", self.place, *types, *pinned])
+
     def _call(self, words: list[str]) -> str:
         from esbench.analysis.receipt import coordinates_of
 
@@ -113,7 +122,7 @@ def table(
     asked = Question(log, about, known, position, events)
     chosen = asked.projection(projection)
     answer = chosen.table(asked.past, ids or None, snapshots=not no_snapshot)
-    words = ["table", *_named(projection), *_after_dashes(ids)]
+    words = ["table", *_named(projection), *after_dashes(ids)]
     give(answer, asked.receipt(words), wanted, title=_name(chosen))
 
 
@@ -147,7 +156,7 @@ def hydrate(
     chosen = asked.projection(projection)
     found = calls_of(chosen).replayed(asked.past, key, snapshots=not no_snapshot)
     receipt = asked.receipt(
-        ["hydrate", *_named(projection), *_after_dashes([key])], _aggregate(chosen, key)
+        ["hydrate", *_named(projection), *after_dashes([key])], _aggregate(chosen, key)
     )
     title = f"{_name(chosen)} of {shorten(key)}"
     give(_one_row(chosen, found.state), receipt, wanted, title=title, upright=True)
@@ -182,7 +191,7 @@ def steps(
     chosen = asked.projection(projection)
     answer = chosen.steps(asked.past, key)
     receipt = asked.receipt(
-        ["steps", *_named(projection), *_after_dashes([key])], _aggregate(chosen, key)
+        ["steps", *_named(projection), *after_dashes([key])], _aggregate(chosen, key)
     )
     give(
         answer,
@@ -206,7 +215,15 @@ def series(
     ] = None,
     projection: options.Projected = None,
     about: options.About = None,
-    known: options.Known = None,
+    known: Annotated[
+        str | None,
+        typer.Option(
+            "--known",
+            metavar="WHEN",
+            help="The day or moment asked on; 'then' shows what each end's own report "
+            "said, beside what is known now.",
+        ),
+    ] = None,
     position: options.Position = None,
     log: options.Log = None,
     events: options.Types = None,
@@ -222,13 +239,24 @@ def series(
     Examples:
       esbench series --log my-bank
       esbench series acc_123 --every 1w --start 2024-01-01 --end 2024-03-31
+      esbench series --known then
     """
     wanted = form(json=json, csv=csv, parquet=parquet, output=output, limit=limit)
-    asked = Question(log, about, known, position, events)
+    then = known == "then"
+    asked = Question(log, about, None if then else known, position, events)
     chosen = asked.projection(projection)
-    answer = chosen.series(asked.past, every, ids or None, start, end)
     words = ["series", "--every", every, *_named(projection)]
-    words += [*_given("--start", start), *_given("--end", end), *_after_dashes(ids)]
+    words += ["--known", "then"] if then else []
+    words += [*given("--start", start), *given("--end", end), *after_dashes(ids)]
+    if then:
+        from esbench.analysis import restated
+        from esbench.cli.checking import give_report
+
+        past, only = asked.past, ids or None
+        report = restated(past, every, only, start, end, projection=chosen)
+        give_report(report, asked, words, wanted)
+        return
+    answer = chosen.series(asked.past, every, ids or None, start, end)
     give(answer, asked.receipt(words), wanted, title=f"{_name(chosen)} every {every}")
 
 
@@ -280,9 +308,9 @@ def events(
     if key is not None and not frame.height:
         raise NotFound(f"no such event of {shorten(key)}: 'esbench table' lists ids")
     frame = frame.tail(last) if last else frame
-    words = ["events", *_given("--type", type_)]
-    words += [*_given("--last", str(last) if last else None)]
-    words += _after_dashes([key] if key else None)
+    words = ["events", *given("--type", type_)]
+    words += [*given("--last", str(last) if last else None)]
+    words += after_dashes([key] if key else None)
     receipt = asked.receipt(words, key)
     if wanted.name == "json":
         _give_json(asked.past, frame, receipt, wanted)
@@ -384,14 +412,15 @@ def _name(chosen: Any) -> str:
 
 
 def _named(projection: str | None) -> list[str | None]:
-    return _given("--projection", projection)
+    return given("--projection", projection)
 
 
-def _given(option: str, value: str | None) -> list[str | None]:
+def given(option: str, value: str | None) -> list[str | None]:
+    """Return an option with its value as words; none without a value."""
     return [] if value is None else [option, value]
 
 
-def _after_dashes(ids: list[str] | None) -> list[str | None]:
+def after_dashes(ids: list[str] | None) -> list[str | None]:
     """Return ids as arguments; behind ``--`` if one looks like an option."""
     if not ids:
         return []

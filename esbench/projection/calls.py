@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from esbench.log.past import Readable
     from esbench.projection.answer import Answer, Column
+    from esbench.projection.periods import Periods
 
 NEAR_LIMIT = 10_000
 
@@ -99,6 +100,8 @@ class Calls(ABC):
         only: Iterable[Any] | None = None,
         start: date | str | None = None,
         end: date | str | None = None,
+        *,
+        known: str = "now",
     ) -> Answer:
         """Return every key's state at every period's end."""
 
@@ -332,6 +335,15 @@ def _too_early(first: RecordedEvent, key: KeyValue, log: Readable) -> str:
         f"{shorten(str(key))} began on {occurred}{later} with {first.type}; "
         f"you ask {log.coordinates}"
     )
+
+
+def said_of(log: Readable, periods: Periods) -> str | None:
+    """Return the coordinates of a series as known then; None for those of its log."""
+    if periods.known == "now":
+        return None
+    at = log.coordinates
+    whole = at.recorded is None and at.occurred is None and at.position is None
+    return "as known at each end" if whole else f"as known at each end, {at}"
 
 
 # --- rows of steps ---------------------------------------------------------------

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 from esbench.errors import DefinitionConflict
 from esbench.event import RESERVED, RecordedEvent
-from esbench.projection.calls import Calls, parsed_key, wanted
+from esbench.projection.calls import Calls, parsed_key, said_of, wanted
 from esbench.projection.columns import picks
 from esbench.projection.periods import Periods
 from esbench.projection.reducers import Key, Reducer
@@ -162,6 +162,8 @@ class Projection:
         only: Iterable[Any] | None = None,
         start: date | str | None = None,
         end: date | str | None = None,
+        *,
+        known: str = "now",
     ) -> Answer:
         """Return every key's state at every period's end, from its first on.
 
@@ -174,12 +176,14 @@ class Projection:
             only: the keys to return; all unless said.
             start: a day in the first period; that of the first event unless said.
             end: a day in the last period; that of the last event unless said.
+            known: ``then`` for what was known at each end itself, as a report made
+                that day would have said; ``now`` for what ``log`` knows.
 
         Raises:
-            InvalidEvent: ``every``, ``start`` or ``end`` can't be read.
+            InvalidEvent: ``every``, ``start``, ``end`` or ``known`` can't be read.
             NotFound: a key in ``only`` does not exist in that past.
         """
-        return cls._declared.series(log, every, only, start, end)
+        return cls._declared.series(log, every, only, start, end, known=known)
 
     @classmethod
     def compare(cls, past_a: Readable, past_b: Readable) -> Answer:
@@ -440,13 +444,17 @@ class Declared(Calls):
         only: Iterable[Any] | None = None,
         start: date | str | None = None,
         end: date | str | None = None,
+        *,
+        known: str = "now",
     ) -> Answer:
         """Return every key's state at every period's end."""
-        periods = Periods.parsed(every, start, end)
+        periods = Periods.parsed(every, start, end, known)
         columns = self._columns(log, Base(), wanted(only, self.key))
         self.check_found(log, columns.missing())
         frame, late = columns.series(periods)
-        return self.answer(frame, log, "series", self.fields(frame), late=late)
+        said = said_of(log, periods)
+        fields = self.fields(frame)
+        return self.answer(frame, log, "series", fields, late=late, said=said)
 
 
 def _described(reducer: Reducer) -> list[Any]:

@@ -27,21 +27,33 @@ class Periods(Struct, frozen=True, kw_only=True):
         every: ``1d 1w 1mo 1q 1y``.
         first: a day in the first period, or None for that of the first event.
         last: a day in the last period, or None for that of the last event.
+        known: ``now``, or ``then``: at each period's own end.
     """
 
     every: str = "1mo"
+    known: str = "now"
     first: date | None = None
     last: date | None = None
 
     @classmethod
     def parsed(
-        cls, every: str, start: date | str | None, end: date | str | None
+        cls,
+        every: str,
+        start: date | str | None,
+        end: date | str | None,
+        known: str = "now",
     ) -> Self:
         """Return the periods that a caller wrote.
 
         Raises:
-            InvalidEvent: an unknown length, an unreadable day, an end before its start.
+            InvalidEvent: an unknown length, an unreadable day, an end before its start,
+                another word for ``known``.
         """
+        if known not in {"now", "then"}:
+            raise InvalidEvent(
+                f"known={known!r}: write 'now', or 'then' for what was known at each "
+                "period's end"
+            )
         if every not in _MONTHS | _DAYS:
             raise InvalidEvent(
                 f"{every!r} is no period: write one of '1d', '1w', '1mo', '1q', '1y'"
@@ -50,7 +62,7 @@ class Periods(Struct, frozen=True, kw_only=True):
         last = None if end is None else parsed_day(str(end))
         if first and last and last < first:
             raise InvalidEvent(f"the end {last} is before the start {first}: swap them")
-        return cls(every=every, first=first, last=last)
+        return cls(every=every, known=known, first=first, last=last)
 
     def start(self, day: date) -> date:
         """Return the first day of the period that ``day`` is in."""

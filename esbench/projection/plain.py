@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from esbench.event import RecordedEvent
-from esbench.projection.calls import STEP_COLUMNS, Calls, wanted
+from esbench.projection.calls import STEP_COLUMNS, Calls, said_of, wanted
 from esbench.projection.declared import Projection
 from esbench.projection.periods import Periods
 from esbench.projection.reducers import Key
@@ -250,12 +250,14 @@ class Plain(Calls):
         only: Iterable[Any] | None = None,
         start: date | str | None = None,
         end: date | str | None = None,
+        *,
+        known: str = "now",
     ) -> Answer:
         """Return every aggregate's state at every period's end, from its first on.
 
         Takes what ``Projection.series`` takes.
         """
-        periods = Periods.parsed(every, start, end)
+        periods = Periods.parsed(every, start, end, known)
         keys = wanted(only, self.key)
         tapes: dict[str, list[RecordedEvent]] = {}
         for recorded in self._events(log, keys):
@@ -266,7 +268,9 @@ class Plain(Calls):
         ends = _ends_frame(moments)
         frame = ends.hstack(states.get_columns())
         late = _ends_frame([moment for moment in moments if moment.is_late])
-        return self.answer(frame, log, "series", self.fields(frame), late=late)
+        said = said_of(log, periods)
+        fields = self.fields(frame)
+        return self.answer(frame, log, "series", fields, late=late, said=said)
 
     def _events(
         self, log: Readable, keys: Sequence[KeyValue] | None, after: int = 0
@@ -291,7 +295,7 @@ class Plain(Calls):
         periods: Periods,
         zone: ZoneInfo,
     ) -> Iterator[Moment]:
-        days = [_day(e.occurred_at, zone) for tape in tapes.values() for e in tape]
+        days = [_known(e, periods, zone) for tape in tapes.values() for e in tape]
         starts = periods.starts(min(days), max(days)) if days else []
         for key in sorted(tapes):
             yield from self._at_ends(key, tapes[key], starts, periods, zone)
@@ -307,7 +311,7 @@ class Plain(Calls):
         """Yield a key's state at each end; fold anew only where events came late."""
         waiting: dict[date, list[RecordedEvent]] = {}
         for recorded in tape:
-            begun = periods.start(_day(recorded.occurred_at, zone))
+            begun = periods.start(_known(recorded, periods, zone))
             waiting.setdefault(begun, []).append(recorded)
         taken: list[RecordedEvent] = []
         state = self.start()
@@ -355,6 +359,14 @@ def _with_progress(events: Iterator[T], count: int) -> Iterator[T]:
     from tqdm.auto import tqdm
 
     return iter(tqdm(events, total=count, unit=" events", leave=False))
+
+
+def _known(event: RecordedEvent, periods: Periods, zone: ZoneInfo) -> date:
+    """Return the day from which on an event counts in a series."""
+    occurred = _day(event.occurred_at, zone)
+    if periods.known == "now":
+        return occurred
+    return max(occurred, _day(event.recorded_at, zone))
 
 
 def _day(moment: datetime, zone: ZoneInfo) -> date:

@@ -127,11 +127,17 @@ class Columns:
     def series(self, periods: Periods) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Return every key's state at every period's end, and where events were late.
 
+        As known then, an event belongs to the period in which it had both happened
+        and been recorded.
+
         Returns:
             The states by key and ``end``; the keys and ends of the periods that got
             an event which was recorded after their end.
         """
-        begun = self._day("occurred_at").dt.truncate(periods.every).alias(_PERIOD)
+        day = self._day("occurred_at")
+        if periods.known == "then":
+            day = pl.max_horizontal(day, self._day("recorded_at"))
+        begun = day.dt.truncate(periods.every).alias(_PERIOD)
         events = self.events.with_columns(begun)
         by = [self.key, _PERIOD]
         found = columns.parts(nw.from_native(events), self.reducers, by)
