@@ -16,7 +16,7 @@ point down only, and a test holds them to it:
     widgets/         one stage a file; the only place that knows Jupyter
     lessons/         exercise checks, hints, predictions                     floor 5
     analysis/        extracts in, answers out                                floor 5
-    domains/         bank, video: event types, commands, projections (pure)  floor 4
+    domains/         bank, video, inventory: events and projections (pure)   floor 4
     projection/      one definition, two engines, snapshots                  floor 3
     log/             the event log: store, commit, merge, as_of, verify      floor 2
     event.py         event types, recorded events, metadata                  floor 1

@@ -53,7 +53,8 @@ Projected = Annotated[
     typer.Option(
         "--projection",
         metavar="NAME",
-        help="Account, Daily, Video, or module:Name; by the log's events unless said.",
+        help="Account, Daily, Video, Stock, or module:Name; by the log's events "
+        "unless said.",
         autocompletion=complete.projections,
     ),
 ]

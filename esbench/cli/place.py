@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 DOMAINS: dict[str, tuple[str, ...]] = {
     "esbench.domains.bank": ("Account", "Daily"),
     "esbench.domains.video": ("Video",),
+    "esbench.domains.inventory": ("Stock",),
 }
 
 

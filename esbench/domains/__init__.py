@@ -2,6 +2,7 @@
 
     bank     accounts, two times, corrections, a million events of traffic
     video    uploaded, processing, success: what disorder does to a state
+    inventory    received, sold, adjusted, counted: what should be on the shelf
 
 The guarantee: a domain is pure. It declares event types, projections and decisions;
 a log it is handed as an argument.
