@@ -9,5 +9,13 @@ What it may not know: the command line.
 
 from esbench.widgets.hydration import HydrationStage, hydration
 from esbench.widgets.small_time_machine import SmallTimeMachine, small_time_machine
+from esbench.widgets.time_machine import TimeMachine, time_machine
 
-__all__ = ["HydrationStage", "SmallTimeMachine", "hydration", "small_time_machine"]
+__all__ = [
+    "HydrationStage",
+    "SmallTimeMachine",
+    "TimeMachine",
+    "hydration",
+    "small_time_machine",
+    "time_machine",
+]

@@ -155,6 +155,13 @@ def account_log() -> EventLog:
     return _told(bank.EVENTS, bank.acc_123)
 
 
+def ada_log() -> EventLog:
+    """Make the log of Ada, with a late withdrawal and a correction."""
+    from esbench.domains import bank
+
+    return _told(bank.EVENTS, bank.ada)
+
+
 def video_log() -> EventLog:
     """Make the log of vid_123: uploaded, started, completed, in order."""
     from esbench.domains import video

@@ -140,6 +140,7 @@ const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 //   tabs()       [[name, label], …], and turn(name) the traits to set
 //   words()      { title, place, finding, python }
 //   keys         { letter: function }
+//   play         what Play does where it does not step: { label, done(), first(), next() }, the last two traits to set
 //   draw(frame)  draws the picture into frame.picture
 function openStage({ model, el, spec }) {
   const past = []; // snapshots, for undo
@@ -162,9 +163,10 @@ function openStage({ model, el, spec }) {
   const copy = make("button", { type: "button", "aria-label": "Copy the line of Python", "data-key": "copy", onclick: () => copyPython() }, copied);
   const back = button("back", "Back", "←", () => step(-1), "back");
   const next = button("step", "Step", "→", () => step(1), "step");
-  const playLabel = make("span", null, "Play");
+  const playName = (spec.play && spec.play.label) || "Play";
+  const playLabel = make("span", null, playName);
   const playIcon = make("span", { style: "display:inline-flex" }, icon("play"));
-  const play = make("button", { type: "button", "data-key": "play", "aria-label": "Play", onclick: () => togglePlay() }, playIcon, playLabel, key("space"));
+  const play = make("button", { type: "button", "data-key": "play", "aria-label": playName, onclick: () => togglePlay() }, playIcon, playLabel, key("space"));
   const scrub = make("input", { type: "range", min: 0, step: 1, "aria-label": "Place", "data-key": "scrub", oninput: () => { stop(); go(Number(scrub.value)); scrub.value = frame.get("at"); } });
   const place = make("span", { class: "es-place" });
   const speed = make("select", { "aria-label": "Speed", "data-key": "speed", onchange: () => { if (playing) { stop(); togglePlay(); } } },
@@ -233,18 +235,20 @@ function openStage({ model, el, spec }) {
   function togglePlay() {
     if (play.disabled) return;
     if (playing) return stop();
-    if (frame.get("at") >= spec.count()) go(0);
+    if (spec.play) { if (spec.play.done()) put(spec.play.first()); }
+    else if (frame.get("at") >= spec.count()) go(0);
     playing = setInterval(tick, (spec.beat || BEAT) / Number(speed.value));
     tick();
     showPlay();
   }
   function tick() {
     if (frame.get("asking")) return; // waits for the answer, then goes on
+    if (spec.play) return spec.play.done() || !root.isConnected ? stop() : put(spec.play.next());
     if (frame.get("at") >= spec.count() || !root.isConnected) return stop();
     go(frame.get("at") + 1);
   }
   function showPlay() {
-    const name = playing ? "Pause" : "Play";
+    const name = playing ? "Pause" : playName;
     if (playLabel.textContent === name) return;
     playLabel.textContent = name;
     play.setAttribute("aria-label", name);
