@@ -4,7 +4,9 @@ import csv
 import io
 import itertools
 import json
+import re
 from decimal import Decimal
+from pathlib import Path
 
 import duckdb
 import polars as pl
@@ -19,6 +21,8 @@ from esbench.analysis.inverse import KINDS, Moved, _changes, explained
 from esbench.cli.run import run
 from esbench.domains import bank, video
 from esbench.errors import InvalidEvent, InvalidFrame, NotFound, UnclearExtract
+
+LESSON = Path(__file__).parents[1] / "notebooks" / "04_time_machine.ipynb"
 
 
 @pytest.fixture
@@ -211,6 +215,17 @@ def test_the_query_in_another_zone(tmp_path):
     report = analysis.changed(log, "2023-10-29")
     assert report.table.height
     assert through_duckdb(report.sql).equals(report.table)
+
+
+def test_the_query_that_the_lesson_shows(ada):
+    """The short query in lesson 04 gives the difference that ``changed`` gives."""
+    notebook = json.loads(LESSON.read_text("utf-8"))
+    text = "\n".join("".join(cell["source"]) for cell in notebook["cells"])
+    [query] = re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
+    with duckdb.connect() as connection:
+        found = connection.sql(query, params={"files": ada.files()}).fetchall()
+    report = analysis.changed(ada, "2024-01-31")
+    assert found == report.table.select("aggregate_id", "difference", "events").rows()
 
 
 def test_names_from_events_are_no_sql(ada):

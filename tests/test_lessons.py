@@ -9,7 +9,7 @@ import pytest
 
 import esbench as es
 from esbench import lessons
-from esbench.domains import video
+from esbench.domains import bank, video
 from esbench.lessons import course, l00, l03
 from esbench.lessons.exercise import Exercise, Mistake, judge, made, outcomes
 from esbench.lessons.lesson import Lesson
@@ -263,11 +263,20 @@ def video_events():
     return list(log.read(video.vid_123(log)))
 
 
+def ada_log():
+    """Give Ada's log."""
+    clock = es.Clock("2024-01-01")
+    log = es.EventLog.temporary(events=bank.EVENTS, clock=clock)
+    bank.ada(log, clock)
+    return log
+
+
 GIVEN = {
     "00.1": (FILTER_ROWS, "2024-01-15"),
     "03.2": (video_events(),),
+    "04.1": (ada_log(), "ada", "2024-01-31"),
 }
-TRUTH = {"00.1": "500.00", "03.2": "2 of 3"}
+TRUTH = {"00.1": "500.00", "03.2": "2 of 3", "04.1": "370.00"}
 
 
 def chosen(number, seed=0):
@@ -352,7 +361,7 @@ def test_numbers_are_looked_up_kindly():
         lessons.check("00.1", None)
     with pytest.raises(es.NotFound, match=r"00\.2 is an exercise"):
         lessons.predict("00.2", "A")
-    with pytest.raises(es.NotFound, match="no lesson '44'; there are 00, 03"):
+    with pytest.raises(es.NotFound, match="no lesson '44'; there are 00, 03, 04"):
         course.lesson("44")
 
 

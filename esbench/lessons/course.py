@@ -12,10 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from esbench.errors import NotFound
-from esbench.lessons import l00, l03
+from esbench.lessons import l00, l03, l04
 from esbench.lessons.lesson import Lesson, Task
 
-LESSONS = (l00.LESSON, l03.LESSON)
+LESSONS = (l00.LESSON, l03.LESSON, l04.LESSON)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +40,16 @@ class Route:
 
 ROUTES = (
     Route(who="a class", numbers=("00", "03"), then="talk about the summary of 03"),
-    Route(who="an analyst", numbers=("00",), then="ask a log of your own, see below"),
-    Route(who="an engineer", numbers=("00", "03"), then="read `esbench/projection`"),
+    Route(
+        who="an analyst",
+        numbers=("00", "04"),
+        then="ask a log of your own, see below",
+    ),
+    Route(
+        who="an engineer",
+        numbers=("00", "03", "04"),
+        then="read `esbench/projection`",
+    ),
 )
 
 

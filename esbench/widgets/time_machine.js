@@ -143,13 +143,15 @@ function openAccount(frame, model, id) {
 // What a cell says: { text, late (differs from what is known now), future, value }.
 function cellOfOne({ now, asking }) {
   const total = now.days.length;
-  const value = (x, y) => {
-    let found = -1;
-    for (const [from, index] of now.columns[x]) {
-      if (from > y) break;
-      found = index;
+  const value = (x, y) => { // the last run that begins by y
+    const runs = now.columns[x];
+    let [low, high] = [0, runs.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (runs[middle][0] <= y) low = middle + 1;
+      else high = middle;
     }
-    return found;
+    return low ? runs[low - 1][1] : -1;
   };
   return (x, y) => {
     const index = value(x, y);
@@ -366,11 +368,13 @@ function drawLevels(view, room) {
   });
   const end = (index) => (index + 1 < total ? x(index + 1) : right);
   if (!asking) {
-    today.forEach((level, index) => { // between the two lines
+    let between = ""; // what lies between the two lines, as one shape
+    today.forEach((level, index) => {
       if (level === null || then[index] === level) return;
       const other = then[index] === null ? 0 : then[index];
-      add("rect", { x: x(index), y: Math.min(y(level), y(other)), width: Math.max(end(index) - x(index), 0), height: Math.abs(y(level) - y(other)), fill: `url(#${tag})`, opacity: 0.8 });
+      between += `M${x(index)} ${y(level)}H${end(index)}V${y(other)}H${x(index)}z`;
     });
+    if (between) add("path", { d: between, fill: `url(#${tag})`, opacity: 0.8 });
     add("path", { d: stairs(then, x, y, end), fill: "none", stroke: "var(--es-soft)", "stroke-width": 2.5, "stroke-dasharray": `${0.5 * em} ${0.35 * em}` });
     add("path", { d: stairs(today, x, y, end), fill: "none", stroke: "var(--es-ink)", "stroke-width": 3 });
   } else add("text", { x: (left + right) / 2, y: (top + bottom) / 2 + 0.8 * em, "font-size": `${2.2 * em}px`, "font-weight": 700, "text-anchor": "middle", class: "es-dim" }, "?");

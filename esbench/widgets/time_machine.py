@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, ClassVar
 
 import traitlets as t
@@ -226,7 +227,7 @@ class Source:
             with suppress(NotFound, InvalidFrame):
                 yield account, plane_table(self.plane(account))
 
-    @property
+    @cached_property
     def offered(self) -> list[str]:
         """The accounts that the chooser offers: the most restated, then the first."""
         import polars as pl

@@ -61,7 +61,7 @@ def is_alive(page) -> bool:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("lesson", ["00_start_here", "03_hydration"])
+@pytest.mark.parametrize("lesson", ["00_start_here", "03_hydration", "04_time_machine"])
 def test_each_lesson_opens_from_disk_with_its_stages_alive(
     lesson, theme, site, offline, artefact
 ):
