@@ -28,6 +28,7 @@ const PLANE_CSS = `
 .es-stage .es-list th { color: var(--es-soft); } .es-stage .es-list th:first-child, .es-stage .es-list td:first-child { text-align: left; }
 .es-stage .es-list button { padding: .05em .3em; min-height: 1.6em; }
 .es-stage .es-tm-ask { min-height: 2em; }
+.es-stage:not([data-size="wide"]):has(.es-tm) .es-place { display: none; } .es-stage:has(.es-tm) input[type=range] { min-width: 4em; flex-basis: 4em; }
 .es-full .es-plane-room { min-height: 9em; } .es-full .es-tm { flex: 1 1 auto; }
 .es-stage[data-tight="true"] .es-line-room { display: none; }
 .es-stage[data-tight="true"] .es-tm { grid-template-columns: minmax(0, 1fr) 17em; gap: .3em .8em; }
@@ -113,7 +114,7 @@ function planeSpec(model) {
     if (get("asking")) return;
     if (pending()) return frame.put({ ...here(), asking: true });
     const to = { at: clamp(x, 0, last()), known: clamp(y, 0, last()) };
-    if (to.at !== get("at") || to.known !== get("known")) frame.put(to);
+    if (to.at !== get("at") || to.known !== get("known")) frame.put({ ...to, problem: "" });
   }
   function know(frame, by) { frame.stop(); move(frame, get("at"), get("known") + by); }
   function then(frame) { frame.stop(); move(frame, get("at"), get("at")); }
@@ -205,11 +206,11 @@ function drawList({ now, at, known, open }) {
 
 function drawMoves({ get, asking, at, known, now }, frame) {
   const { then, today, know } = PLANE_ACTIONS.get(frame.model);
-  const button = (name, label, sign, action, disabled) => make("button", { type: "button", "data-key": name, "aria-label": label, disabled: disabled || asking, onclick: () => action(frame) }, make("span", null, label), key(sign));
+  const button = (name, label, sign, action, disabled, short) => make("button", { type: "button", "data-key": name, "aria-label": label, disabled: disabled || asking, onclick: () => action(frame) }, make("span", null, short || label), key(sign));
   const last = now.days.length - 1;
   return make("div", { class: "es-moves" },
     button("then", "As known then", "K", then, known === at), button("today", "As known now", "N", today, known === last),
-    button("later", "Known later", "↑", () => know(frame, 1), known === last), button("earlier", "Known earlier", "↓", () => know(frame, -1), known === 0));
+    button("later", "Known later", "↑", () => know(frame, 1), known === last, "Later"), button("earlier", "Known earlier", "↓", () => know(frame, -1), known === 0, "Earlier"));
 }
 
 // The plane: as many columns and rows as fit, the cross-hair always among them.
