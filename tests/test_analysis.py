@@ -103,6 +103,15 @@ def test_nothing_changed_is_said(ada):
         report.plot()
 
 
+def test_what_was_recorded_at_that_very_moment_was_known(ada):
+    """A moment of knowledge includes itself, in the report and in its query."""
+    known = "2024-02-02T08:00:00Z"
+    report = analysis.changed(ada, "2024-01-31", known)
+    assert report.table["difference"].to_list() == [Decimal("-180.00")]
+    assert report.table["events"].to_list() == [2]
+    assert through_duckdb(report.sql).equals(report.table)
+
+
 def test_an_account_that_was_not_known_then_is_listed(ada):
     """Opened later, it has no old number, and the whole new one is the difference."""
     ada.append(
