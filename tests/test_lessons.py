@@ -1,6 +1,7 @@
 """Checks, hints and predictions judge what a learner does, and never raise for it."""
 
 import dataclasses
+import gc
 import itertools
 import sys
 from decimal import Decimal
@@ -10,7 +11,7 @@ import pytest
 import esbench as es
 from esbench import lessons
 from esbench.domains import bank, video
-from esbench.lessons import course, l00, l03
+from esbench.lessons import course, l00, l02, l03, tampering
 from esbench.lessons.exercise import Exercise, Mistake, judge, made, outcomes
 from esbench.lessons.lesson import Lesson
 from esbench.lessons.letters import LETTERS, SEEDS, shuffled
@@ -126,6 +127,33 @@ def test_a_check_that_passes_everything_is_found_out(exercise):
             ),
             0,
         ),
+        (l02.FITS, "fits = lambda e, a: e == a if e else True", 1),
+        (
+            l02.AGAIN,
+            (
+                "def withdraw(look, append, amount):\n"
+                "    if look()[0] < amount:\n"
+                "        return 'refused'\n"
+                "    append(amount)\n"
+                "    return 'paid'"
+            ),
+            0,
+        ),
+        (
+            l02.AGAIN,
+            (
+                "def withdraw(look, append, amount):\n"
+                "    balance, version = look()\n"
+                "    if balance < amount:\n"
+                "        return 'refused'\n"
+                "    try:\n"
+                "        append(amount, version)\n"
+                "        return 'paid'\n"
+                "    except Exception:\n"
+                "        return 'refused'"
+            ),
+            3,
+        ),
         (l03.STUCK, "def arrival(e):\n    return [e[2], e[1], e[0]]", 1),
         (l03.STUCK, "def arrival(e):\n    return e * 2", 3),
     ],
@@ -145,6 +173,21 @@ def test_a_mistake_is_known_however_it_is_spelled(exercise, code, mistake):
             (
                 "def lowest(events, apply):\n"
                 "    return min(list(accumulate(events, apply, initial=0))[1:])"
+            ),
+        ),
+        (l02.FITS, "def fits(e, a):\n    return e in (None, a)"),
+        (
+            l02.AGAIN,
+            (
+                "def withdraw(look, append, amount):\n"
+                "    balance, version = look()\n"
+                "    if balance < amount:\n"
+                "        return 'refused'\n"
+                "    try:\n"
+                "        append(amount, version)\n"
+                "        return 'paid'\n"
+                "    except es.ConcurrencyError:\n"
+                "        return withdraw(look, append, amount)"
             ),
         ),
         (l03.STUCK, "def arrival(e):\n    return (e[2], e[0], e[1])"),
@@ -269,14 +312,29 @@ def ada_log():
     log = es.EventLog.temporary(events=bank.EVENTS, clock=clock)
     bank.ada(log, clock)
     return log
+def cut_copy():
+    """Give a copy of acc_123's log without its last commit, and the head it had."""
+    log = es.EventLog.temporary(events=bank.EVENTS, clock=es.Clock("2024-01-01"))
+    bank.acc_123(log)
+    folder = tampering.Folder(log)
+    folder.commits[-1].unlink()
+    return folder, log.head()
 
 
 GIVEN = {
     "00.1": (FILTER_ROWS, "2024-01-15"),
+    "02.1": ("500.00", ["500.00", "500.00"]),
+    "02.4": cut_copy(),
     "03.2": (video_events(),),
     "04.1": (ada_log(), "ada", "2024-01-31"),
 }
-TRUTH = {"00.1": "500.00", "03.2": "2 of 3", "04.1": "370.00"}
+TRUTH = {
+    "00.1": "500.00",
+    "02.1": "-500.00",
+    "02.4": l02.KEPT,
+    "03.2": "2 of 3",
+    "04.1": "370.00",
+}
 
 
 def chosen(number, seed=0):
@@ -318,6 +376,10 @@ def test_the_truth_follows_the_live_parameters():
     right = [dict(one.answers)[x] for one, x in zip(asked, LETTERS, strict=True)]
     truth = [r for r, one in zip(right, asked, strict=True) if one.verdict.passed]
     assert truth == ["507.00"]
+    asked = [lessons.predict("02.1", x, 90, [50, 60]) for x in LETTERS]
+    right = [dict(one.answers)[x] for one, x in zip(asked, LETTERS, strict=True)]
+    truth = [r for r, one in zip(right, asked, strict=True) if one.verdict.passed]
+    assert truth == ["-20"]
     two = video_events()[1:]
     asked = [lessons.predict("03.2", x, two) for x in LETTERS[:3]]
     right = [dict(one.answers)[x] for one, x in zip(asked, LETTERS[:3], strict=True)]
@@ -348,6 +410,86 @@ def test_what_is_no_letter_is_an_open_question(letter):
     assert repr(ask(l00.FILTER, letter, GIVEN["00.1"], 0)) == repr(opened)
 
 
+# The workshop of lesson 02
+
+
+@pytest.fixture
+def folder():
+    """A copy of a log with two accounts and four commits, to spoil."""
+    log = es.EventLog.temporary(events=bank.EVENTS, clock=es.Clock("2024-01-01"))
+    bank.acc_123(log)
+    moved = bank.MoneyWithdrawn(amount="9.00", transaction_id="t")
+    opened = bank.AccountOpened(owner="Ben", initial_balance="1.00")
+    log.commit([("acc_456", [es.stamped(opened, user_id="u", event_id="e")], 0)])
+    log.commit([("acc_456", [moved], 1), ("acc_123", [moved], 3)])
+    return tampering.Folder(log)
+
+
+def test_an_honest_copy_satisfies_all_examiners(folder):
+    """Nobody finds anything in a copy that was left alone, or written alike."""
+    kept = folder.log.head()
+    assert tampering.examined(folder, kept).count == 0
+    tampering.rewrite(folder, 2)
+    assert tampering.examined(folder, kept).count == 0
+
+
+@pytest.mark.parametrize(
+    ("spoil", "count", "why"),
+    [
+        (lambda f: flip(f.commits[1]), 3, "do not match its digest"),
+        (lambda f: flip(f.path / "log.json"), 3, "do not match its digest"),
+        (lambda f: f.commits[1].unlink(), 3, "missing"),
+        (lambda f: tampering.edit_row(f, 2, amount="5.00"), 2, "its chain"),
+        (lambda f: f.commits[-1].unlink(), 1, "its tail was cut off"),
+        (lambda f: tampering.rewrite(f, 6, amount="5.00"), 1, "was rewritten"),
+    ],
+    ids=["a bit", "log.json", "a file", "a row", "the tail", "everything"],
+)
+def test_who_finds_what(folder, spoil, count, why):
+    """A kept head finds all; verify what is at odds; a read what is damaged."""
+    kept, before = folder.log.head(), bank.Account.table(folder.log)
+    spoil(folder)
+    found = tampering.examined(folder, kept)
+    assert found.count == count
+    assert [bool(what) for _, what in found.said] == sorted(
+        [True] * count + [False] * (3 - count)
+    )
+    assert why in repr(found)
+    assert folder.log.verify(kept).ok
+    assert bank.Account.table(folder.log).equals(before)
+
+
+def flip(path):
+    """Change one bit in the middle of a file."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def test_a_forged_row_is_read_as_if_it_were_true(folder):
+    """What a forger wrote is what a reader gets, in both ways of forging."""
+    for forge in (tampering.edit_row, tampering.rewrite):
+        copy = tampering.Folder(folder.log)
+        forge(copy, 2, amount="5.00")
+        assert bank.Account.hydrate(copy.reopened(), "acc_123").balance == 346
+    with pytest.raises(es.NotFound, match="no column colour"):
+        tampering.edit_row(folder, 2, colour="red")
+    with pytest.raises(es.NotFound, match="position 7"):
+        tampering.rewrite(folder, 7, amount="1.00")
+
+
+def test_a_copy_vanishes_and_an_empty_log_has_none(folder):
+    """What was spoiled is gone with its object; without a file there is no copy."""
+    copy = tampering.Folder(folder.log)
+    path = copy.path
+    assert path.exists()
+    del copy
+    gc.collect()
+    assert not path.exists()
+    with pytest.raises(es.NotFound, match="no folder to copy"):
+        tampering.Folder(es.EventLog.temporary(events=bank.EVENTS))
+
+
 # The course
 
 
@@ -361,7 +503,7 @@ def test_numbers_are_looked_up_kindly():
         lessons.check("00.1", None)
     with pytest.raises(es.NotFound, match=r"00\.2 is an exercise"):
         lessons.predict("00.2", "A")
-    with pytest.raises(es.NotFound, match="no lesson '44'; there are 00, 03, 04"):
+    with pytest.raises(es.NotFound, match="no lesson '44'; there are 00, 02, 03, 04"):
         course.lesson("44")
 
 

@@ -24,6 +24,7 @@ TAGS = {
     "nav",
     "routes",
     "folded",
+    "inside",
     "raises-exception",
     "nbval-ignore-output",
     "solution",
@@ -338,13 +339,20 @@ def folds_what_answers(notebook):
 
 
 def stays_folded(notebook):
-    """A folded table stands under a closed heading, which Run All leaves closed."""
-    is_open = True
+    """What stands under a closed heading says so by its tag, and only that.
+
+    A folded table stands there, and so does a look inside, whose cells are open once
+    the heading is; Run All leaves both closed.
+    """
+    closed = 0  # the level of the heading that is closed
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown":
-            if re.search(r"^#", cell["source"], re.MULTILINE):
-                is_open = not cell["metadata"].get("jp-MarkdownHeadingCollapsed")
-        elif is_open == ("folded" in tags(cell)):
+            signs = re.findall(r"^(#+) ", cell["source"], re.MULTILINE)
+            levels = [len(sign) for sign in signs]
+            if levels and (not closed or min(levels) <= closed):
+                is_closed = cell["metadata"].get("jp-MarkdownHeadingCollapsed")
+                closed = min(levels) if is_closed else 0
+        elif bool(closed) != bool({"folded", "inside"} & tags(cell)):
             yield f"Run All shows it, or hides it: {cell['source'][:40]}"
 
 
@@ -576,6 +584,7 @@ BROKEN = {
     "no solutions": (swap("## Solutions", "## Answers"), ends_as_agreed),
     "an open solution": (unfolded, folds_what_answers),
     "an open heading": (opened, stays_folded),
+    "inside of nothing": (add("1", "inside"), stays_folded),
     "another stub": (
         swap("raise NotImpl", "x = 1\n    raise NotImpl"),
         poses_its_tasks,

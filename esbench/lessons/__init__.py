@@ -5,7 +5,8 @@
     hint("00.2")                 the next of three hints
 
     exercise.py prediction.py    what they are, and how they judge
-    l00.py l03.py l04.py         one file a lesson: its tasks as data
+    l00.py … l04.py              one file a lesson: its tasks as data
+    tampering.py                 what lesson 02 spoils, and who notices
     course.py                    which lessons there are, the routes
     build.py                     runs notebooks for the repository; nobody imports it
 

@@ -12,10 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from esbench.errors import NotFound
-from esbench.lessons import l00, l03, l04
+from esbench.lessons import l00, l02, l03, l04
 from esbench.lessons.lesson import Lesson, Task
 
-LESSONS = (l00.LESSON, l03.LESSON, l04.LESSON)
+LESSONS = (l00.LESSON, l02.LESSON, l03.LESSON, l04.LESSON)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +47,8 @@ ROUTES = (
     ),
     Route(
         who="an engineer",
-        numbers=("00", "03", "04"),
-        then="read `esbench/projection`",
+        numbers=tuple(one.number for one in LESSONS),
+        then="read `esbench/log` and `esbench/projection`",
     ),
 )
 

@@ -153,16 +153,36 @@ def _title(notebook: Any) -> str:
 
 
 def _body(notebook: Any) -> str:
-    return "\n".join(_cell(cell) for cell in notebook.cells)
+    """Return the cells; what stands under a closed heading is folded up to the next."""
+    parts: list[str] = []
+    closed = 0  # the level of the heading that is closed
+    for cell in notebook.cells:
+        level, heading = _heading(cell)
+        if closed and level and level <= closed:
+            parts.append("</details>")
+            closed = 0
+        if not closed and cell.metadata.get("jp-MarkdownHeadingCollapsed"):
+            parts.append(f'<details class="part"><summary>{escape(heading)}</summary>')
+            closed = level
+        parts.append(_cell(cell, is_inside=bool(closed)))
+    return "\n".join([*parts, *(["</details>"] if closed else [])])
 
 
-def _cell(cell: Any) -> str:
+def _heading(cell: Any) -> tuple[int, str]:
+    """Return the level and the text of a cell's highest heading; 0 for none."""
+    if cell.cell_type != "markdown":
+        return 0, ""
+    found = re.findall(r"^(#+) +(.*)$", cell.source, re.MULTILINE)
+    return min(((len(signs), text) for signs, text in found), default=(0, ""))
+
+
+def _cell(cell: Any, *, is_inside: bool = False) -> str:
     if cell.cell_type == "markdown":
         return f'<section class="text">{_markdown(cell.source)}</section>'
     if cell.cell_type != "code" or not cell.source.strip():
         return ""
     body = _code(cell.source) + "".join(map(_output, cell.outputs))
-    if _is_folded(cell):
+    if _is_folded(cell) and not is_inside:
         body = f"<details><summary>Show</summary>{body}</details>"
     return f'<section class="cell">{body}</section>'
 

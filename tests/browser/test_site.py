@@ -8,6 +8,7 @@ from zipfile import ZipFile
 import pytest
 
 from esbench.errors import NotFound
+from esbench.lessons import course
 from esbench.widgets.site import make_site
 
 ROOT = Path(__file__).parents[2]
@@ -61,7 +62,7 @@ def is_alive(page) -> bool:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("lesson", ["00_start_here", "03_hydration", "04_time_machine"])
+@pytest.mark.parametrize("lesson", [one.name for one in course.LESSONS])
 def test_each_lesson_opens_from_disk_with_its_stages_alive(
     lesson, theme, site, offline, artefact
 ):
@@ -70,6 +71,17 @@ def test_each_lesson_opens_from_disk_with_its_stages_alive(
     offline.goto((site / f"{lesson}.html").as_uri())
     offline.screenshot(path=artefact(f"site-{lesson}-{theme}"), full_page=True)
     assert is_alive(offline)
+
+
+def test_what_stands_under_a_closed_heading_is_folded(site, offline):
+    """A look inside opens with one click, and nothing is folded twice."""
+    offline.goto((site / "02_the_event_log.html").as_uri())
+    examined = offline.get_by_text("its bytes do not match its digest").first
+    assert not examined.is_visible()
+    offline.locator("summary", has_text="Look inside, and try to cheat").click()
+    assert examined.is_visible()
+    assert offline.locator("details details").count() == 0
+    assert not offline.get_by_text("return expected is None").is_visible()
 
 
 def letters(page) -> str:
