@@ -16,12 +16,13 @@ point down only, and a test holds them to it:
     widgets/         one stage a file; the only place that knows Jupyter
     lessons/         exercise checks, hints, predictions                     floor 5
     analysis/        extracts in, answers out                                floor 5
-    domains/         bank, video, inventory: events and projections (pure)   floor 4
+    domains/         bank, shop, inventory, video: types, projections (pure) floor 4
     projection/      one definition, two engines, snapshots                  floor 3
     log/             the event log: store, commit, merge, as_of, verify      floor 2
     event.py         event types, recorded events, metadata                  floor 1
     fields.py        kinds of field, and the check of one value              floor 1
     moments.py       points in time, days in a zone, the clock set by hand   floor 1
+    naming.py        whether an event type's name says what happened         floor 1
     errors.py        the exceptions, by what the caller should do            floor 0
 
 ``bootstrap.py`` sets up from a clone with the standard library alone; nothing imports

@@ -11,7 +11,7 @@ import pytest
 import esbench as es
 from esbench import lessons
 from esbench.domains import bank, video
-from esbench.lessons import course, l00, l02, l03, tampering
+from esbench.lessons import course, l00, l01, l02, l03, tampering, waiting
 from esbench.lessons.exercise import Exercise, Mistake, judge, made, outcomes
 from esbench.lessons.lesson import Lesson
 from esbench.lessons.letters import LETTERS, SEEDS, shuffled
@@ -127,6 +127,16 @@ def test_a_check_that_passes_everything_is_found_out(exercise):
             ),
             0,
         ),
+        (l01.NAMES, "better = str", 0),
+        (l01.NAMES, "better = lambda n: n + 'Event'", 1),
+        (
+            l01.SIMPLEST,
+            (
+                "def simplest(q, can):\n"
+                "    return next((d for d in can if q & can[d]), 'none of them')"
+            ),
+            0,
+        ),
         (l02.FITS, "fits = lambda e, a: e == a if e else True", 1),
         (
             l02.AGAIN,
@@ -173,6 +183,23 @@ def test_a_mistake_is_known_however_it_is_spelled(exercise, code, mistake):
             (
                 "def lowest(events, apply):\n"
                 "    return min(list(accumulate(events, apply, initial=0))[1:])"
+            ),
+        ),
+        (
+            l01.NAMES,
+            (
+                "def better(name):\n"
+                "    return {'C': 'EmailAddressChanged', 'P': 'PaymentReceived', "
+                "'S': 'ParcelHandedOver', 'I': 'InvoiceSent'}.get(name[0], '')"
+                " if name != 'CourierOnTheWay' else 'DeliveryStarted'"
+            ),
+        ),
+        (
+            l01.SIMPLEST,
+            (
+                "def simplest(q, can):\n"
+                "    fits = [d for d in can if q.issubset(can[d])]\n"
+                "    return [*fits, 'none of them'][0]"
             ),
         ),
         (l02.FITS, "def fits(e, a):\n    return e in (None, a)"),
@@ -321,8 +348,11 @@ def cut_copy():
     return folder, log.head()
 
 
+PRICES = {"up": ["90.00", "100.00"], "down": ["110.00", "100.00"], "typo": ["100.00"]}
 GIVEN = {
     "00.1": (FILTER_ROWS, "2024-01-15"),
+    "01.1": ("100.00", PRICES),
+    "01.3": (waiting.tried(),),
     "02.1": ("500.00", ["500.00", "500.00"]),
     "02.4": cut_copy(),
     "03.2": (video_events(),),
@@ -330,6 +360,8 @@ GIVEN = {
 }
 TRUTH = {
     "00.1": "500.00",
+    "01.1": "3 of 3",
+    "01.3": "writer two alone",
     "02.1": "-500.00",
     "02.4": l02.KEPT,
     "03.2": "2 of 3",
@@ -376,6 +408,10 @@ def test_the_truth_follows_the_live_parameters():
     right = [dict(one.answers)[x] for one, x in zip(asked, LETTERS, strict=True)]
     truth = [r for r, one in zip(right, asked, strict=True) if one.verdict.passed]
     assert truth == ["507.00"]
+    asked = [lessons.predict("01.1", x, "90.00", PRICES) for x in LETTERS]
+    right = [dict(one.answers)[x] for one, x in zip(asked, LETTERS, strict=True)]
+    truth = [r for r, one in zip(right, asked, strict=True) if one.verdict.passed]
+    assert truth == ["0 of 3"]
     asked = [lessons.predict("02.1", x, 90, [50, 60]) for x in LETTERS]
     right = [dict(one.answers)[x] for one, x in zip(asked, LETTERS, strict=True)]
     truth = [r for r, one in zip(right, asked, strict=True) if one.verdict.passed]
@@ -503,7 +539,8 @@ def test_numbers_are_looked_up_kindly():
         lessons.check("00.1", None)
     with pytest.raises(es.NotFound, match=r"00\.2 is an exercise"):
         lessons.predict("00.2", "A")
-    with pytest.raises(es.NotFound, match="no lesson '44'; there are 00, 02, 03, 04"):
+    known = "00, 01, 02, 03, 04"
+    with pytest.raises(es.NotFound, match=f"no lesson '44'; there are {known}"):
         course.lesson("44")
 
 

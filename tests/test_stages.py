@@ -14,11 +14,13 @@ import esbench as es
 from esbench import widgets
 from esbench.domains import bank, video
 from esbench.errors import InvalidFrame, NotFound
+from esbench.lessons import designs
 from esbench.lessons.letters import LETTERS, SEEDS, shuffled
 from esbench.projection import projection
 from esbench.widgets import sources
 from esbench.widgets.predictions import pick
 from esbench.widgets.stage import page_json
+from esbench.widgets.state_and_events import LABELS, predictions
 from esbench.widgets.story import clip
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -235,7 +237,10 @@ def test_traits_refuse_what_is_not_there(stage):
         stage.tab = "Bank"
 
 
-@pytest.mark.parametrize("make", [widgets.hydration, widgets.small_time_machine])
+MAKERS = [widgets.hydration, widgets.small_time_machine, widgets.state_and_events]
+
+
+@pytest.mark.parametrize("make", MAKERS)
 def test_png_sentence_and_live_view_come_together(make):
     """The bundle holds all three; the PNG is alike on every run and below 60 kB."""
     stage = make()
@@ -316,3 +321,93 @@ def test_the_time_machine_asks_about_a_chosen_day():
     assert "the withdrawal is lost" in told["700.00"]
     with pytest.raises(es.NotFound, match="ask about a day from 2024-01-01"):
         widgets.small_time_machine(day="2023-12-31")
+
+
+# State and events
+
+
+def answered(key):
+    """Give the stage with one question asked and answered."""
+    stage = widgets.state_and_events(predict=False)
+    stage.at = 5 + list(LABELS).index(key)
+    return stage
+
+
+def test_a_row_is_overwritten_and_events_are_kept():
+    """Each change replaces the row; four of five become events, none is lost."""
+    stage = widgets.state_and_events()
+    kept = stage._table["kept"]
+    assert [one[0] for one in kept] == [
+        [("90.00", "Ann")],
+        [("100.00", "Ben")],
+        [("95.00", "Cleo")],
+        [("110.00", "Cleo")],
+        [("105.00", "Ann")],
+    ]
+    assert [len(one[3]) for one in kept] == [1, 2, 3, 3, 4]
+    stage.at = 1
+    assert stage.finding == (
+        "Jan 10: Ben raises the price to 100.00. "
+        "The row now says 100.00, and the 90.00 is gone from it."
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "end"),
+    [
+        ("who", "All but update in place say Ben."),
+        ("why", "Events alone say PriceCorrected."),
+        ("known", "Events alone say 100.00, 95.00."),
+        ("back", "History table and events say 95.00."),
+        ("by hand", "Temporal table alone says 110.00."),
+    ],
+)
+def test_each_question_finds_who_can_answer(key, end):
+    """The sentence names exactly the designs whose answer is what happened."""
+    stage = answered(key)
+    assert stage.finding == f"{designs.question(key).asks} {end}"
+    assert repr(stage) == f"StateAndEvents: {stage.finding}"
+
+
+@pytest.mark.parametrize("question", designs.QUESTIONS, ids=lambda one: one.key)
+def test_a_guess_of_designs_is_answered_with_its_mistake(question):
+    """Of four sets one is right; each other names a design that it has wrong."""
+    (truth, none), *wrong = predictions(question)
+    assert truth == designs.named(designs.right(question.key))
+    assert none == ""
+    assert len({text for text, _ in wrong} - {truth}) == 3
+    rights = designs.right(question.key)
+    for text, reason in wrong:
+        named = next(one for one in designs.DESIGNS if reason.startswith(one))
+        assert (named in rights) == ("can, too" in reason)
+        assert text in {"all four", "all but update in place"} or (
+            (named in text) != (named in rights)
+        )
+
+
+def test_no_answer_is_shown_while_a_question_is_open():
+    """The sentence of an open question gives nothing away, and asks for a choice."""
+    stage = widgets.state_and_events()
+    stage.at, stage.asking = 6, True
+    assert stage.finding == (
+        "Was the 95.00 a bargain, or a mistake put right? Which designs can answer?"
+    )
+    assert stage.picture() != answered("why").picture()
+
+
+def test_the_lines_of_python_give_rows_and_answers():
+    """Each line, run as it stands, gives what the four boxes show."""
+    stage = widgets.state_and_events()
+    names = {"designs": designs}
+    for at, line in enumerate(stage._table["python"]):
+        told = list(eval(line, names).values())
+        if at < 5:
+            assert told == stage._table["kept"][at]
+        else:
+            assert told == [text for text, _, _ in stage._table["said"][at - 5]]
+
+
+def test_a_place_beyond_the_last_question_is_refused():
+    """There are five changes and five questions."""
+    with pytest.raises(TraitError, match="it goes from 0 to 9"):
+        widgets.state_and_events().at = 10

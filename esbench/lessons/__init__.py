@@ -6,6 +6,7 @@
 
     exercise.py prediction.py    what they are, and how they judge
     l00.py … l04.py              one file a lesson: its tasks as data
+    designs.py waiting.py        what lesson 01 compares and measures, on SQLite
     tampering.py                 what lesson 02 spoils, and who notices
     course.py                    which lessons there are, the routes
     build.py                     runs notebooks for the repository; nobody imports it

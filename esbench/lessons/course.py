@@ -12,10 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from esbench.errors import NotFound
-from esbench.lessons import l00, l02, l03, l04
+from esbench.lessons import l00, l01, l02, l03, l04
 from esbench.lessons.lesson import Lesson, Task
 
-LESSONS = (l00.LESSON, l02.LESSON, l03.LESSON, l04.LESSON)
+LESSONS = (l00.LESSON, l01.LESSON, l02.LESSON, l03.LESSON, l04.LESSON)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -136,6 +136,7 @@ const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 //   question()   null or { id, answers: [[letter, text, reason], …], chosen } (a right answer has no reason)
 //   answered()   traits to set once the question is answered
 //   pinned       whether the question stays until it is answered; else ← leaves it
+//   inPlace      whether a question has a place of its own; else it stands before one
 //   first()      traits to set by reset
 //   tabs()       [[name, label], …], and turn(name) the traits to set
 //   words()      { title, place, finding, python }
@@ -209,7 +210,7 @@ function openStage({ model, el, spec }) {
   }
   function step(by) {
     stop();
-    if (by < 0 && frame.get("asking") && !spec.pinned) put({ asking: false });
+    if (by < 0 && frame.get("asking") && !spec.pinned && !spec.inPlace) put({ asking: false });
     else go(frame.get("at") + by);
   }
   function answer(letter) {

@@ -14,7 +14,9 @@ EVIL = (
 STAGES = {
     "hydration": widgets.hydration,
     "small_time_machine": widgets.small_time_machine,
+    "state_and_events": widgets.state_and_events,
 }
+OF_LOGS = [widgets.hydration, widgets.small_time_machine]  # tell any log
 
 
 @pytest.fixture
@@ -189,7 +191,7 @@ def test_seeds_and_class_words_choose_the_letters(opened, press, make):
 
     def shown(query):
         root = opened(make(), query=query)
-        press("ArrowRight")
+        press("1" if make is widgets.state_and_events else "ArrowRight")
         return letters(root)
 
     by_seed = [shown(f"?seed={seed}") for seed in (3, 4, 29, -23)]
@@ -281,7 +283,7 @@ def test_reduced_motion_is_respected(opened, press, page):
     assert moving == 0
 
 
-@pytest.mark.parametrize("make", STAGES.values(), ids=list(STAGES))
+@pytest.mark.parametrize("make", OF_LOGS)
 def test_hostile_texts_stay_texts_on_a_page(opened, press, page, make, artefact):
     """Markup in owner, ids and metadata is shown as it is and does nothing."""
     log = es.EventLog.temporary(events=bank.EVENTS)
@@ -317,3 +319,79 @@ def test_two_hundred_events_do_not_stutter(opened, press, page):
     assert "too much" in page.locator(".es-finding").inner_text()
     assert root.locator("button.es-card").count() <= 6
     assert root.locator("*").count() < 400
+
+
+# State and events
+
+
+def test_five_questions_are_asked_in_any_order(opened, finding, press, page, artefact):
+    """A key asks, nothing is shown before a letter is chosen, and undo asks again."""
+    root = opened(widgets.state_and_events())
+    press("ArrowRight")
+    assert finding().startswith("Jan 10: Ben raises the price to 100.00.")
+    assert "90.00 overwritten" in root.locator(".es-store").first.inner_text()
+    press("5")
+    assert finding().endswith("What did the table say? Which designs can answer?")
+    assert root.locator(".es-says .es-sign").count() == 0
+    chosen = {text: letter for letter, text in letters(root).items()}
+    press(chosen["events alone"].lower())
+    told = root.locator(".es-ask").inner_text()
+    assert "events can't, a log knows only what it was told" in told
+    assert finding().endswith("Temporal table alone says 110.00.")
+    assert root.locator(".es-says .es-yes").count() == 1
+    page.screenshot(path=artefact("page-designs-light"))
+    press("Backspace")
+    assert finding().endswith("Which designs can answer?")
+    press("2", "ArrowLeft")
+    assert finding().startswith("Who raised the price to 100.00? Which designs")
+    press("ArrowLeft")
+    assert finding().startswith("Jan 29: Ann raises the price to 105.00.")
+
+
+def test_mouse_and_keys_ask_the_same(opened, finding, press):
+    """The buttons of days and questions do what steps and numbers do."""
+    root = opened(widgets.state_and_events(predict=False), theme="dark")
+    root.get_by_role("button", name="Question 4: Go back?").click()
+    by_mouse = finding()
+    press("4")
+    assert finding() == by_mouse
+    assert by_mouse.endswith("History table and events say 95.00.")
+    root.get_by_role("button", name="Change of Jan 28").click()
+    assert finding().endswith("is gone; the program knows nothing of it.")
+    press("ArrowRight", "ArrowLeft")
+    assert finding().endswith("is gone; the program knows nothing of it.")
+
+
+def test_leaving_an_open_question_shows_no_answer(opened, press):
+    """Neither the arrows nor the scrubber nor play reveal what was not answered."""
+    root = opened(widgets.state_and_events())
+    for keys in (["3", "ArrowLeft", "ArrowRight"], ["4", "3"], ["2", "p", "p"]):
+        press("r", *keys)
+        assert root.locator(".es-says .es-sign").count() == 0
+        assert root.locator(".es-answers button").count() == 4
+
+
+def test_a_phone_shows_one_design_below_the_other(opened, press, page, artefact):
+    """At 390 pixels nothing sticks out, and every box is whole."""
+    root = opened(widgets.state_and_events(predict=False), size=(390, 1400))
+    press("3")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    cut = root.locator(".es-store").evaluate_all(
+        "all => all.filter((x) => x.scrollHeight > x.clientHeight + 1).length"
+    )
+    assert cut == 0
+    page.screenshot(path=artefact("page-designs-phone"))
+
+
+def test_a_small_projector_shows_every_answer(opened, press, page):
+    """At 1280 x 720 everything fits, whichever letter was chosen."""
+    opened(widgets.state_and_events(), size=(1280, 720))
+    press("f")
+    for number in "12345":
+        for letter in "abcd":
+            press(number, letter)
+            tall = page.evaluate(
+                "() => document.querySelector('.es-full').scrollHeight"
+            )
+            assert tall <= 720, (number, letter)
+            press("Backspace")
