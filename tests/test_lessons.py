@@ -339,6 +339,8 @@ def ada_log():
     log = es.EventLog.temporary(events=bank.EVENTS, clock=clock)
     bank.ada(log, clock)
     return log
+
+
 def cut_copy():
     """Give a copy of acc_123's log without its last commit, and the head it had."""
     log = es.EventLog.temporary(events=bank.EVENTS, clock=es.Clock("2024-01-01"))
