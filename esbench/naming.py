@@ -117,11 +117,10 @@ def judged(name: str) -> Judgement:
 
 
 def _praise(words: list[str]) -> str:
-    said = "it says what happened, in the past tense"
-    if words[-1] == "Changed":
-        thing = "".join(words[:-1])
-        return f"{said}; better still is which way: {thing}Raised or {thing}Corrected"
-    return said
+    if words[-1] != "Changed":
+        return "it says what happened, in the past tense"
+    thing = "".join(words[:-1])
+    return f"it says what changed; which way is better: {thing}Raised, {thing}Corrected"
 
 
 def _form(name: str) -> str:
@@ -191,7 +190,7 @@ def _set_out(thing: str, words: list[str]) -> str:
     """Suggest what may have led to a state such as OutForDelivery."""
     tail = "".join(words)
     if tail.endswith("OutForDelivery"):
-        return "DeliveryStarted or ParcelHandedToCourier"
+        return "DeliveryStarted"
     if tail.endswith("EnRoute"):
         return f"{thing or 'Driver'}Departed"
     if tail.endswith("InProgress"):

@@ -61,7 +61,7 @@ def test_a_weak_name_is_told_why_and_what_is_better(name, kind, better):
 
 def test_a_change_is_good_and_may_be_better():
     """PriceChanged says what changed, and not which way."""
-    assert "PriceRaised or PriceCorrected" in judged("PriceChanged").says
+    assert "PriceRaised, PriceCorrected" in judged("PriceChanged").says
     assert "which way" not in judged("PriceRaised").says
 
 

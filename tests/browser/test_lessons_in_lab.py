@@ -114,3 +114,54 @@ def test_a_learner_who_is_wrong_is_led_on(lab, page, artefact):
     page.screenshot(path=artefact("lesson_00_wrong"))
     type_over(page, stub, "timestamp <= day", "timestamp[:10] <= day")
     stub.get_by_text("passed").wait_for()
+
+
+def test_a_wrong_guess_about_designs_is_led_on(lab, page, artefact):
+    """In 01 numbers ask the stage, not JupyterLab, and wrong guesses have reasons."""
+    page.set_viewport_size({"width": 1280, "height": 9000})
+    lab.open_notebook(page, working_copy(lab, course.lesson("01")))
+    run_all(lab, page)
+    cells = page.locator(".jp-Notebook .jp-CodeCell")
+    count = cells.count()
+    asked = cells.filter(has_text="lessons.predict").first
+    type_over(page, asked, '"?"', '"D"')
+    asked.get_by_text("look what the row keeps of it").wait_for()
+    root = page.locator(".es-stage").first
+    root.focus()
+    page.keyboard.press("5")
+    choice = root.get_by_role("button", name=": events alone")
+    letter = choice.get_attribute("aria-label").removeprefix("Answer ")[0]
+    page.keyboard.press(letter.lower())
+    root.get_by_text("a log knows only what it was told").first.wait_for()
+    assert "Temporal table alone says 110.00." in root.inner_text()
+    assert cells.count() == count
+    stub = cells.filter(has_text='lessons.check("01.2"').first
+    type_over(
+        page, stub, "raise NotImplementedError  # your turn", 'return name + "Event"'
+    )
+    stub.get_by_text("say what happened").wait_for()
+    lab.set_theme(page, "dark")
+    page.screenshot(path=artefact("lesson_01_wrong"))
+    lab.set_theme(page, "light")
+
+
+def test_a_wrong_teller_is_led_on(lab, page, artefact):
+    """In 02 a teller who trusts an old look is told so, and the last try passes."""
+    page.set_viewport_size({"width": 1280, "height": 9000})
+    lab.open_notebook(page, working_copy(lab, course.lesson("02")))
+    run_all(lab, page)
+    cells = page.locator(".jp-Notebook .jp-CodeCell")
+    asked = cells.filter(has_text='lessons.predict("02.1"').first
+    type_over(page, asked, '"?"', '"D"')
+    asked.get_by_text("A log keeps both withdrawals").wait_for()
+    stub = cells.filter(has_text='lessons.check("02.2"').first
+    type_over(
+        page,
+        stub,
+        "raise NotImplementedError  # your turn",
+        "return not expected or expected == actual",
+    )
+    stub.get_by_text("0 is taken for nothing said").wait_for()
+    page.screenshot(path=artefact("lesson_02_wrong"))
+    type_over(page, stub, "not expected or", "expected is None or")
+    stub.get_by_text("passed").wait_for()
