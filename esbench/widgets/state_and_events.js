@@ -30,7 +30,7 @@ const DESIGNS_CSS = `
 .es-mini b { padding-right: 1.4em; display: block; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .es-mini span { display: block; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .es-mini em { position: absolute; right: .3em; top: .2em; font-style: normal; font-weight: 700; background: #fff; color: #00507d; border-radius: .3em; padding: 0 .3em; line-height: 1.2; }
-.es-mini.es-then { padding-bottom: .6em; }
+.es-mini.es-then { padding-bottom: .6em; } .es-stage:not(.es-full) .es-mini.es-then span { white-space: normal; }
 .es-mini i { position: absolute; left: 0; right: 0; bottom: 0; height: .4em; background: repeating-linear-gradient(135deg, var(--es-orange) 0 .35em, #15181c .35em .55em); }
 .es-mini.es-new { outline: 3px solid var(--es-ink); outline-offset: -1px; }
 .es-designs[data-columns="1"] .es-store { height: auto; } .es-designs:not([data-columns="4"]) .es-says { min-height: 1.4em; }
