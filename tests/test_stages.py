@@ -385,6 +385,15 @@ def test_a_guess_of_designs_is_answered_with_its_mistake(question):
         )
 
 
+def test_signs_follow_from_what_happened():
+    """A design has its tick exactly where its answer is the truth of the story."""
+    told = widgets.state_and_events()._table["said"]
+    for question, answers in zip(designs.QUESTIONS, told, strict=True):
+        for text, is_right, why in answers:
+            assert is_right == (text == question.truth)
+            assert is_right == (why == "")
+
+
 def test_no_answer_is_shown_while_a_question_is_open():
     """The sentence of an open question gives nothing away, and asks for a choice."""
     stage = widgets.state_and_events()

@@ -16,7 +16,7 @@ const DESIGNS_CSS = `
 .es-designs[data-columns="1"] { grid-template-columns: minmax(0, 1fr); }
 .es-design { display: flex; flex-direction: column; gap: .25em; min-width: 0; }
 .es-design > b { white-space: nowrap; }
-.es-store { border: 4px solid var(--es-ink); padding: .3em .4em; flex: none; height: 13.2em; overflow: hidden; }
+.es-store { border: 4px solid var(--es-ink); padding: .3em .4em; flex: none; height: 13.9em; overflow: hidden; }
 .es-store.es-log { border: 2px solid var(--es-line); padding: .3em; display: flex; flex-direction: column; gap: .3em; }
 .es-stage .es-store table { border-collapse: collapse; width: 100%; margin: 0; font: inherit; color: inherit; background: none; border: 0; table-layout: auto; }
 .es-stage .es-store tr, .es-stage .es-store tr:nth-child(even) { background: none; }
@@ -26,7 +26,7 @@ const DESIGNS_CSS = `
 .es-one { font-size: 1.9em; font-weight: 700; font-variant-numeric: tabular-nums; line-height: 1.15; }
 .es-gone { color: var(--es-soft); text-decoration: line-through; text-decoration-color: var(--es-red); text-decoration-thickness: .14em; }
 .es-note { color: var(--es-soft); }
-.es-mini { background: var(--es-blue); color: #fff; border-radius: .5em; padding: .15em .5em .2em; line-height: 1.25; position: relative; overflow: hidden; }
+.es-mini { flex: none; background: var(--es-blue); color: #fff; border-radius: .5em; padding: .15em .5em .2em; line-height: 1.25; position: relative; overflow: hidden; }
 .es-mini b { padding-right: 1.4em; display: block; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .es-mini span { display: block; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .es-mini em { position: absolute; right: .3em; top: .2em; font-style: normal; font-weight: 700; background: #fff; color: #00507d; border-radius: .3em; padding: 0 .3em; line-height: 1.2; }
@@ -151,7 +151,7 @@ function drawTable(heads, rows, isNew) {
 function drawLog(rows, isNew) {
   return make("div", { class: "es-store es-log" }, rows.map(([kind, price, by, happened, recorded], index) => {
     const late = happened !== recorded;
-    const when = late ? `${happened}, known ${recorded}` : happened;
+    const when = late ? `${happened}, ${`known ${recorded}`.replace(/ /g, "\u00a0")}` : happened;
     return make("div", { class: `es-mini ${late ? "es-then" : ""} ${isNew(rows[index]) ? "es-new" : ""}`, "aria-label": `Event ${index + 1}: ${kind} ${price} by ${by}, ${when}` },
       make("b", { "data-price": price }, kind), make("em", null, index + 1), make("span", null, `${price}, ${by}, ${when}`), late ? make("i") : null);
   }));
