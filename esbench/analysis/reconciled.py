@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 EXPLAINED = 1_000  # accounts whose difference is explained, the largest first
 DIFFERS, UNKNOWN, UNCLAIMED = "differs", "not in the log", "no claim"
 DELAY = 0.5  # seconds before progress is shown
+MANY = 100  # accounts for which progress may be shown at all
 
 
 def reconcile(
@@ -225,22 +226,23 @@ def _moved(
 ) -> Iterator[tuple[str, list[Moved]]]:
     """Yield each account's transactions in log order, with progress on long work."""
     import polars as pl
-    from tqdm.auto import tqdm
 
     day = pl.col("recorded_at").dt.convert_time_zone(zone).dt.strftime("%Y-%m-%d")
     found = events.with_columns(day.alias("day")).group_by(KEY, maintain_order=True)
     lists = found.agg("transaction", "moves", "day")
-    rows = tqdm(
-        lists.iter_rows(),
-        total=lists.height,
-        delay=DELAY,
-        leave=False,
-        unit=" accounts",
-        disable=lists.height < 2,
-    )
-    for key, names, moves, days in rows:
+    for key, names, moves, days in _watched(lists.iter_rows(), lists.height):
         units = [units_of(value, places) for value in moves]
         yield key, [Moved(*one) for one in zip(names, units, days, strict=True)]
+
+
+def _watched(rows: Iterator[Any], total: int) -> Iterator[Any]:
+    """Return the same rows, with progress where there are many."""
+    if total < MANY:
+        return rows
+    from tqdm.auto import tqdm
+
+    looks: dict[str, Any] = {"delay": DELAY, "leave": False, "unit": " accounts"}
+    return iter(tqdm(rows, total=total, **looks))
 
 
 def _finding(table: pl.DataFrame, claims: int, said: str) -> str:
