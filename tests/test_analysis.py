@@ -314,6 +314,14 @@ def test_what_nothing_explains_is_said(ben):
     assert analysis.explain_claim(ben, "ben", "500.00").count == 0
 
 
+def test_nobody_has_no_claim(ben):
+    """A claim about an account that is not there, or not yet, is not found."""
+    with pytest.raises(NotFound, match="there is ben"):
+        analysis.explain_claim(ben, "bem", "300.00")
+    with pytest.raises(NotFound, match="began on"):
+        analysis.explain_claim(ben.as_of("2023-12-31"), "ada", "300.00")
+
+
 def test_a_stale_claim_is_told_apart(ben):
     """700 was right until the withdrawal was recorded."""
     ways = analysis.explain_claim(ben, "ada", "700.00")

@@ -116,10 +116,11 @@ def explain_claim(
 
     measure = measure_of(projection or bank.Account, field, log)
     places = _places(measure) or 0
-    measure.projection.hydrate(log, aggregate_id)
     rows = measure.events(log).filter(pl.col(KEY) == aggregate_id)
     moved = dict(_moved(_transactions(rows), places, log.zone))
     values = measure.values(log).filter(pl.col(KEY) == aggregate_id)
+    if values.is_empty():
+        measure.projection.hydrate(log, aggregate_id)  # says why it is not there
     gap = units_of(Decimal(str(claim)) - values.item(0, "value"), places)
     return explained(moved.get(aggregate_id, []), gap)
 
