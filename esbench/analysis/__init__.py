@@ -18,12 +18,14 @@
     restated.py    what reports said, and what they would say now
     provenance.py    what a number is made of, and what was left out
     claims.py reconciled.py inverse.py    claims, where they differ, what explains them
+    correction.py    what to append if the claim is right
     sql.py         the same questions for DuckDB
 
 What it may not know: notebooks, widgets, the command line.
 """
 
 from esbench.analysis.changed import changed
+from esbench.analysis.correction import correction, unrecorded
 from esbench.analysis.importing import plan_import
 from esbench.analysis.inverse import Ways
 from esbench.analysis.plan import Check, Plan, Vanished
@@ -45,6 +47,8 @@ __all__ = [
     "reconcile",
     "explain_claim",
     "Ways",
+    "correction",
+    "unrecorded",
     "restated",
     "Report",
     "receipt",

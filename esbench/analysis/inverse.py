@@ -63,12 +63,14 @@ class Ways(Struct, frozen=True, kw_only=True):
         pairs: how many pairs do.
         named: the first of them in words, single ones first.
         stale: the transaction after which the claim was right; "" if it never was.
+        changes: what each of them changes: of a stale claim first, then of those named.
     """
 
     singles: int
     pairs: int
     named: tuple[str, ...]
     stale: str = ""
+    changes: tuple[tuple[Change, ...], ...] = ()
 
     @property
     def count(self) -> int:
@@ -105,11 +107,15 @@ def explained(moved: Sequence[Moved], gap: int, named: int = NAMED) -> Ways:
     changes = [one for place, each in enumerate(moved) for one in _changes(place, each)]
     single = [one for one in changes if one.effect == gap]
     pairs = _count(changes, gap)
-    words = [_said(moved, (one,)) for one in _by_kind(single)[:named]]
-    wanted = named - len(words)
-    words += [_said(moved, pair) for pair in islice(_pairs(changes, gap), wanted)]
+    ways: list[tuple[Change, ...]] = [(one,) for one in _by_kind(single)[:named]]
+    ways += islice(_pairs(changes, gap), named - len(ways))
+    behind = _behind(moved, gap)
     return Ways(
-        singles=len(single), pairs=pairs, named=tuple(words), stale=_stale(moved, gap)
+        singles=len(single),
+        pairs=pairs,
+        named=tuple(_said(moved, way) for way in ways),
+        stale=_stale(moved, behind),
+        changes=(*([behind] if behind else []), *map(_in_order, ways)),
     )
 
 
@@ -188,7 +194,7 @@ def _is_pair(one: Change, other: Change, *, alike: bool) -> bool:
 
 def _said(moved: Sequence[Moved], changes: Sequence[Change]) -> str:
     """Return one explanation in words."""
-    ordered = sorted(changes, key=lambda one: one.place)
+    ordered = _in_order(changes)
     names = [moved[one.place].name for one in ordered]
     kinds = [one.kind for one in ordered]
     if len(set(kinds)) == 1:
@@ -198,17 +204,28 @@ def _said(moved: Sequence[Moved], changes: Sequence[Change]) -> str:
     )
 
 
-def _stale(moved: Sequence[Moved], gap: int) -> str:
-    """Say after which transaction the claim was right, if two or more follow it."""
+def _in_order(changes: Sequence[Change]) -> tuple[Change, ...]:
+    return tuple(sorted(changes, key=lambda one: one.place))
+
+
+def _stale(moved: Sequence[Moved], behind: Sequence[Change]) -> str:
+    """Say after which transaction the claim was right."""
+    if not behind:
+        return ""
+    before = moved[behind[0].place - 1]
+    day = f" on {before.day}" if before.day else ""
+    return f"stale: right after {before.name}{day}, {len(behind)} later ones missed"
+
+
+def _behind(moved: Sequence[Moved], gap: int) -> tuple[Change, ...]:
+    """Return that all the last transactions were missed, if these are two or more."""
     behind = 0
     for place in range(len(moved) - 1, 0, -1):
         behind += moved[place].units
         if -behind == gap and place < len(moved) - 1:
-            missing = len(moved) - place
-            before = moved[place - 1]
-            day = f" on {before.day}" if before.day else ""
-            return f"stale: right after {before.name}{day}, {missing} later ones missed"
-    return ""
+            rest = range(place, len(moved))
+            return tuple(Change(at, MISSED, -moved[at].units) for at in rest)
+    return ()
 
 
 def units_of(value: Decimal | int, places: int) -> int:

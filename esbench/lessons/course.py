@@ -12,10 +12,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from esbench.errors import NotFound
-from esbench.lessons import l00, l01, l02, l03, l04
+from esbench.lessons import l00, l01, l02, l03, l04, l06
 from esbench.lessons.lesson import Lesson, Task
 
-LESSONS = (l00.LESSON, l01.LESSON, l02.LESSON, l03.LESSON, l04.LESSON)
+LESSONS = (
+    l00.LESSON,
+    l01.LESSON,
+    l02.LESSON,
+    l03.LESSON,
+    l04.LESSON,
+    l06.LESSON,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +49,7 @@ ROUTES = (
     Route(who="a class", numbers=("00", "03"), then="talk about the summary of 03"),
     Route(
         who="an analyst",
-        numbers=("00", "04"),
+        numbers=("00", "04", "06"),
         then="ask a log of your own, see below",
     ),
     Route(

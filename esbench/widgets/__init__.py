@@ -8,16 +8,19 @@ What it may not know: the command line.
 """
 
 from esbench.widgets.hydration import HydrationStage, hydration
+from esbench.widgets.reconciliation import Reconciliation, reconciliation
 from esbench.widgets.small_time_machine import SmallTimeMachine, small_time_machine
 from esbench.widgets.state_and_events import StateAndEvents, state_and_events
 from esbench.widgets.time_machine import TimeMachine, time_machine
 
 __all__ = [
     "HydrationStage",
+    "Reconciliation",
     "SmallTimeMachine",
     "StateAndEvents",
     "TimeMachine",
     "hydration",
+    "reconciliation",
     "small_time_machine",
     "state_and_events",
     "time_machine",

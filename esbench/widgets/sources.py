@@ -162,6 +162,13 @@ def ada_log() -> EventLog:
     return _told(bank.EVENTS, bank.ada)
 
 
+def ben_log() -> EventLog:
+    """Make the log of Ben: 500 + 200 + 300 - 500 = 500, and he says 300."""
+    from esbench.domains import bank
+
+    return _told(bank.EVENTS, bank.ben)
+
+
 def video_log() -> EventLog:
     """Make the log of vid_123: uploaded, started, completed, in order."""
     from esbench.domains import video

@@ -14,6 +14,7 @@ EVIL = (
 STAGES = {
     "hydration": widgets.hydration,
     "small_time_machine": widgets.small_time_machine,
+    "reconciliation": widgets.reconciliation,
     "state_and_events": widgets.state_and_events,
 }
 OF_LOGS = [widgets.hydration, widgets.small_time_machine]  # tell any log
@@ -173,6 +174,32 @@ def test_the_line_is_hidden_until_the_learner_has_chosen(opened, finding, press)
     told = root.locator(".es-ask").inner_text()
     assert "that is the balance now; the withdrawal came on Jan 20." in told
     assert "700.00" in root.locator(".es-asked").inner_text()
+
+
+def test_a_claim_is_explained_judged_and_mended(opened, finding, press, page, artefact):
+    """The cards light up after an answer; keys, buttons and undo judge alike."""
+    root = opened(widgets.reconciliation())
+    press("1", "ArrowRight", "ArrowRight")
+    assert finding() == "Which one mistake leads from 500.00 to the claimed 300.00?"
+    assert root.locator(".es-how").count() == 0
+    chosen = {text: letter for letter, text in letters(root).items()}["#456 missed"]
+    press(chosen.lower())
+    assert "#456 missed: that gives 200.00." in root.locator(".es-ask").inner_text()
+    assert finding().startswith("Explanation 1 of 2, #123 missed")
+    assert root.locator(".es-entry.es-missed").inner_text().split()[-1] == "missed"
+    press("2")
+    said = "Append one event, edit nothing: the balance becomes 300.00."
+    assert finding() == said
+    assert root.locator(".es-draft").count() == 1
+    page.screenshot(path=artefact("page-reconciliation-draft"))
+    press("ArrowRight")
+    assert root.locator(".es-how").count() == 2
+    root.get_by_role("button", name="they back the log").click()
+    assert finding().startswith("The papers back the log: 500.00 stands")
+    press("ArrowLeft")
+    assert finding() == said
+    press("Backspace", "Backspace")
+    assert finding().startswith("Explanation 1 of 2")
 
 
 def test_copy_gives_the_line_of_python(opened, page):

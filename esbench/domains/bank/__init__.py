@@ -2,7 +2,7 @@
 
     events.py      AccountOpened … AccountClosed; Account and Daily follow from them
     commands.py    OpenAccount … Close, the Ledger, and decide
-    stories.py     acc_123 and Ada, as the lessons tell them
+    stories.py     acc_123, Ada and Ben, as the lessons tell them
     traffic.py     a bank's worth of made-up events, always the same for a seed
 
 What it may not know: files, notebooks.
@@ -29,7 +29,7 @@ from esbench.domains.bank.events import (
     MoneyWithdrawn,
     TransactionReversed,
 )
-from esbench.domains.bank.stories import acc_123, ada
+from esbench.domains.bank.stories import acc_123, ada, ben
 from esbench.domains.bank.traffic import traffic
 
 __all__ = [
@@ -52,5 +52,6 @@ __all__ = [
     "decide",
     "acc_123",
     "ada",
+    "ben",
     "traffic",
 ]

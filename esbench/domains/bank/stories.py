@@ -1,7 +1,7 @@
 """The stories that lessons, stages and tests tell.
 
-What lives here: *acc_123*, where everything is recorded when it happens, and *Ada*,
-where things are recorded late and corrected.
+What lives here: *acc_123*, where everything is recorded when it happens, *Ada*, where
+things are recorded late and corrected, and *Ben*, who claims another balance.
 The guarantee: each appends the same events at the same times, every time.
 What it may not know: files; the log comes in as an argument.
 """
@@ -75,3 +75,25 @@ def ada(log: EventLog, clock: Clock) -> str:
     corrected = MoneyDeposited(amount="20.00", transaction_id="txn_802")
     log.append("ada", [reversal, stamped(corrected)], occurred_at=deposited)
     return "ada"
+
+
+def ben(log: EventLog, clock: Clock | None = None) -> str:
+    """Append 500.00 + 200.00 + 300.00 − 500.00 = 500.00, all on time; return the id.
+
+    Ben says that it is 300.00, which is what comes out if #123 is missed.
+
+    Args:
+        log: where to append.
+        clock: the log's own clock, set to each event's time if given.
+    """
+    told = [
+        (AccountOpened(owner="Ben", initial_balance="500.00"), "2024-03-01T09:00Z"),
+        (MoneyDeposited(amount="200.00", transaction_id="#123"), "2024-03-05T11:20Z"),
+        (MoneyDeposited(amount="300.00", transaction_id="#456"), "2024-03-12T16:45Z"),
+        (MoneyWithdrawn(amount="500.00", transaction_id="#789"), "2024-03-19T10:10Z"),
+    ]
+    for version, (event, occurred_at) in enumerate(told):
+        if clock is not None:
+            clock.set(occurred_at)
+        log.append("ben", [event], expected_version=version, occurred_at=occurred_at)
+    return "ben"
