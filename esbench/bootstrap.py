@@ -488,9 +488,9 @@ def make_locks(rest: "list[str]") -> int:
     with open("pyproject.toml", "rb") as file:
         build = tomllib.load(file)["build-system"]["requires"]
     for lock, more in (
-        (LESSONS, []),
+        (LESSONS, ["--extra", "kafka"]),
         (TESTS, ["--extra", "test", "--constraint", LESSONS]),
-        (BENCH, ["--extra", "bench", "--constraint", TESTS]),
+        (BENCH, ["--extra", "bench", "--extra", "kafka", "--constraint", TESTS]),
     ):
         command = [venv_python(), "-m", "uv", "pip", "compile", "--quiet"]
         command += ["--universal", "--generate-hashes", "--no-emit-index-url"]
