@@ -7,6 +7,7 @@ names and types that nobody declares; pasts leave holes in versions.
 from __future__ import annotations
 
 import math
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -676,3 +677,27 @@ def test_states_hold_the_values_of_their_events():
     for name, value in data_of(event).items():
         field = f"first_{name}" if f"first_{name}" in row else f"last_{name}"
         assert exact(value) == exact(getattr(state, field)) == exact(row[field])
+
+
+@pytest.mark.parametrize("share", [700, 3_000])
+def test_a_large_log_is_asked_share_by_share(tmp_path, monkeypatch, share):
+    """Parting the keys at any cuts changes no answer, with a snapshot or without."""
+    monkeypatch.setattr("esbench.log.sealed.ROW_GROUP", 500)
+    log = EventLog(tmp_path, bank.EVENTS, clock=Clock("2030-01-01"), merge="never")
+    rows = bank.traffic(accounts=90, events=6_000, seed=3, late=0.2, corrections=0.1)
+    for part in rows.iter_slices(2_500):  # the last one is held in memory
+        log.append_frame(part.drop("recorded_at"))
+    log.append("zoe", [bank.AccountOpened(owner="Zoe", initial_balance="1.00")])
+    bank.Account.snapshot(log, 2_500)
+    pasts = (log, log.as_of("2024-03-31"), log.as_of(position=4_000))
+    asked = [(past, kept) for past in pasts for kept in (True, False)]
+    whole = [bank.Account.table(past, snapshots=kept) for past, kept in asked]
+    declared = sys.modules["esbench.projection.declared"]
+    monkeypatch.setattr(declared, "SHARE", share)
+    monkeypatch.setattr(declared, "LARGE", share)
+    assert log.cuts(share)
+    for (past, kept), frame in zip(asked, whole, strict=True):
+        assert bank.Account.table(past, snapshots=kept).equals(frame)
+    taken = bank.Account.snapshot(log)
+    assert (taken.keys, taken.position) == (91, 6_001)
+    assert bank.Account.table(log).equals(whole[0])

@@ -47,7 +47,7 @@ from esbench.log.file import (
     segment_name,
     segment_range,
 )
-from esbench.log.pieces import Large, Run, completed
+from esbench.log.pieces import Large, Run, completed, cuts
 from esbench.log.schema import Schema
 from esbench.log.sealed import Sealer
 from esbench.log.store import HOUR, NameTaken, Store
@@ -285,16 +285,7 @@ def _frames(parts: Sequence[Held]) -> list[pl.LazyFrame]:
 
 def _cuts(parts: Sequence[Held]) -> list[str]:
     """Return the aggregates at which to cut, so that chunks are of a bounded size."""
-    files = [held.rows for held in parts if isinstance(held.rows, Large)]
-    cuts: list[str] = []
-    rows = 0
-    for most, count in sorted(chain.from_iterable(file.spans() for file in files)):
-        rows += count
-        if rows >= SORTED_AT_ONCE:
-            if not cuts or most > cuts[-1]:
-                cuts.append(most)
-            rows = 0
-    return cuts
+    return cuts([part.rows for part in parts], SORTED_AT_ONCE)
 
 
 # --- clearing away ---------------------------------------------------------------

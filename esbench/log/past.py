@@ -23,7 +23,7 @@ from esbench.event import AnyEvent, RecordedEvent, Registry
 from esbench.fields import checked_name
 from esbench.log.codec import dtype
 from esbench.log.events import events_in, pairs_in
-from esbench.log.pieces import Large, completed, ordered, scan_files
+from esbench.log.pieces import Large, completed, cuts, ordered, scan_files
 from esbench.log.schema import ENVELOPE, OPTIONAL, Schema
 from esbench.moments import micros, spoken, until
 
@@ -254,6 +254,23 @@ class Readable(ABC):
         if type is not None:
             found = found.filter(pl.col("type") == type)
         return found.select(chosen)
+
+    def cuts(self, rows: int, *, after: int = 0) -> list[str]:
+        """Return aggregates that part what ``scan`` gives into shares of some rows.
+
+        A share is found in the files without reading the others, since files are sorted
+        by aggregate.
+
+        Args:
+            rows: how many events a share has, about.
+            after: only events behind this position.
+
+        Raises:
+            Corrupt: a file that this needs is damaged, missing, swapped or foreign.
+        """
+        limits = self._limits()
+        pieces = [p for p in self._look().pieces if p.last > after and limits.touch(p)]
+        return cuts(pieces, rows)
 
     @property
     def schema(self) -> Schema:

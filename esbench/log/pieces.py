@@ -16,7 +16,8 @@ from __future__ import annotations
 import contextlib
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from threading import RLock
 from typing import TYPE_CHECKING, Protocol
 
@@ -385,6 +386,23 @@ class Large:
             with readable(self.header.name):
                 self._groups = list(_bounds(self._metadata))
         return self._groups
+
+
+def cuts(pieces: Iterable[Piece], rows: int) -> list[str]:
+    """Return the aggregates at which to cut pieces into shares of about ``rows``.
+
+    A share holds what lies behind one cut and up to the next, that one included.
+    """
+    files = [piece for piece in pieces if isinstance(piece, Large)]
+    found: list[str] = []
+    count = 0
+    for most, more in sorted(chain.from_iterable(file.spans() for file in files)):
+        count += more
+        if count >= rows:
+            if not found or most > found[-1]:
+                found.append(most)
+            count = 0
+    return found
 
 
 def _plain(rows: pa.Table) -> pa.Table:

@@ -19,7 +19,7 @@ from esbench.projection.calls import Calls, parsed_key, said_of, wanted
 from esbench.projection.columns import picks
 from esbench.projection.periods import Periods
 from esbench.projection.reducers import Key, Reducer
-from esbench.projection.snapshots import Base, Replayed, Snapshot, base_of
+from esbench.projection.snapshots import Base, Replayed, Snapshot, base_of, reach_of
 from esbench.projection.steps import KeyValue, Steps, Values
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 CALLS = frozenset(
     "hydrate table steps series compare query fold snapshot replayed".split()
 )
+SHARE = 4_000_000  # events that are read at once where a log is large
+LARGE = 5 * SHARE
 _TAKEN = RESERVED | CALLS | {"day", "month", "end", "change"}
 
 
@@ -421,7 +423,15 @@ class Declared(Calls):
         from esbench.projection.tables import Columns
 
         rows = log.scan(after=base.position)
-        return Columns(rows, self.reducers, self.key, log.zone, keys, base.partial)
+        cuts = self._cuts(log, base) if keys is None else []
+        kept = base.partial
+        return Columns(rows, self.reducers, self.key, log.zone, keys, kept, cuts)
+
+    def _cuts(self, log: Readable, base: Base) -> list[str]:
+        """Return where to part the keys of a large log."""
+        if self.key.time or reach_of(log) - base.position < LARGE:
+            return []
+        return log.cuts(SHARE, after=base.position)
 
     def table(
         self,

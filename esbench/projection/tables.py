@@ -9,9 +9,11 @@ What it may not know: Python states, pasts, pictures.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from copy import copy
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import narwhals as nw
@@ -38,6 +40,7 @@ class Columns:
         zone: where days are counted.
         only: the keys to keep; all if None.
         base: the partial state to go on from, sorted by key.
+        cuts: the keys at which to part the work, so that it takes bounded memory.
 
     Raises:
         InvalidEvent: an event that holds a field as loose JSON.
@@ -51,6 +54,7 @@ class Columns:
         zone: str,
         only: Sequence[KeyValue] | None = None,
         base: pl.DataFrame | None = None,
+        cuts: Sequence[str] = (),
     ) -> None:
         self.reducers, self.key, self.zone, self.only = reducers, key.name, zone, only
         events: pl.LazyFrame = columns.named(scan, reducers, key, zone).to_native()
@@ -60,6 +64,7 @@ class Columns:
             base = None if base is None else base.filter(wanted)
         self.events = events
         self.base = base
+        self.cuts = cuts
         _refuse_lost(events, reducers)
 
     def missing(self) -> list[KeyValue]:
@@ -79,6 +84,8 @@ class Columns:
 
     def table(self) -> pl.DataFrame:
         """Return every key's state, sorted by key."""
+        if self.cuts:
+            return pl.concat([share.table() for share in self._shares()])
         if self.base is None:
             return self._states(self._parts(), [self.key])
         partial = self.partial()
@@ -91,11 +98,26 @@ class Columns:
 
     def partial(self) -> pl.DataFrame:
         """Return every key's partial state, sorted by key."""
+        if self.cuts:
+            return pl.concat([share.partial() for share in self._shares()])
         found = self._chosen(self._parts()).to_native().collect()
         own = partial_of(found, self.reducers, self.key)
         if self.base is None:
             return own.sort(self.key)
         return continued(self.base, own, self.reducers, self.key)
+
+    def _shares(self) -> Iterator[Columns]:
+        """Yield the same for the keys up to each cut, and behind the last one."""
+        key = pl.col(self.key)
+        for after, upto in pairwise((None, *self.cuts, None)):
+            share = copy(self)
+            share.cuts = ()
+            within = [key > after] if after is not None else []
+            within += [key <= upto] if upto is not None else []
+            share.events = self.events.filter(*within)
+            if self.base is not None:
+                share.base = self.base.filter(*within)
+            yield share
 
     def _parts(self) -> pl.DataFrame:
         """Return what the events add up to, and what decides, by key."""
