@@ -237,7 +237,12 @@ def test_traits_refuse_what_is_not_there(stage):
         stage.tab = "Bank"
 
 
-MAKERS = [widgets.hydration, widgets.small_time_machine, widgets.state_and_events]
+MAKERS = [
+    widgets.hydration,
+    widgets.small_time_machine,
+    widgets.snapshot,
+    widgets.state_and_events,
+]
 
 
 @pytest.mark.parametrize("make", MAKERS)

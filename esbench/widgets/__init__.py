@@ -10,6 +10,7 @@ What it may not know: the command line.
 from esbench.widgets.hydration import HydrationStage, hydration
 from esbench.widgets.reconciliation import Reconciliation, reconciliation
 from esbench.widgets.small_time_machine import SmallTimeMachine, small_time_machine
+from esbench.widgets.snapshot import SnapshotStage, snapshot
 from esbench.widgets.state_and_events import StateAndEvents, state_and_events
 from esbench.widgets.time_machine import TimeMachine, time_machine
 
@@ -17,11 +18,13 @@ __all__ = [
     "HydrationStage",
     "Reconciliation",
     "SmallTimeMachine",
+    "SnapshotStage",
     "StateAndEvents",
     "TimeMachine",
     "hydration",
     "reconciliation",
     "small_time_machine",
+    "snapshot",
     "state_and_events",
     "time_machine",
 ]
