@@ -151,9 +151,15 @@ function drawEvent({ add, card, mark, x, wide, em, top, bottom }) {
 function drawPin({ add, now, at, used, x, em, top, bottom, left, right }) {
   add("line", { x1: x, x2: x, y1: top - 0.9 * em, y2: bottom + 0.4 * em, stroke: "var(--es-ink)", "stroke-width": 3.5, "stroke-dasharray": used ? null : `${0.4 * em} ${0.3 * em}` });
   add("circle", { cx: x, cy: top - 1.3 * em, r: 0.8 * em, fill: used ? "var(--es-ink)" : "var(--es-paper)", stroke: "var(--es-ink)", "stroke-width": 3, class: "es-handle" });
-  const text = at ? `snapshot at ${now.positions[at]}: ${now.held[at]}${used ? "" : ", not used"}` : "no snapshot";
-  const after = right - x > (text.length * 0.62 + 1.5) * em;
-  if (after || x - left > (text.length * 0.62 + 1.5) * em) add("text", { x: x + (after ? 1.3 : -1.3) * em, y: top - em, "text-anchor": after ? "start" : "end", "font-weight": 700 }, text);
+  const short = at ? `${now.positions[at]}: ${now.held[at]}${used ? "" : ", not used"}` : "no snapshot";
+  const long = at ? `snapshot at ${short}` : short;
+  const fits = (text, room) => room > (text.length * 0.62 + 1.5) * em;
+  for (const text of [long, short]) {
+    const after = fits(text, right - x);
+    if (!after && !fits(text, x - left)) continue;
+    add("text", { x: x + (after ? 1.3 : -1.3) * em, y: top - em, "text-anchor": after ? "start" : "end", "font-weight": 700 }, text);
+    break;
+  }
 }
 
 function nearest(pins, slot) {
