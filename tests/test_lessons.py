@@ -11,7 +11,7 @@ import pytest
 import esbench as es
 from esbench import lessons
 from esbench.domains import bank, video
-from esbench.lessons import course, l00, l01, l02, l03, tampering, waiting
+from esbench.lessons import course, l00, l01, l02, l03, l05, tampering, waiting
 from esbench.lessons.exercise import Exercise, Mistake, judge, made, outcomes
 from esbench.lessons.lesson import Lesson
 from esbench.lessons.letters import LETTERS, SEEDS, shuffled
@@ -166,6 +166,36 @@ def test_a_check_that_passes_everything_is_found_out(exercise):
         ),
         (l03.STUCK, "def arrival(e):\n    return [e[2], e[1], e[0]]", 1),
         (l03.STUCK, "def arrival(e):\n    return e * 2", 3),
+        (
+            l05.RESUMED,
+            (
+                "def resumed(s, events):\n"
+                "    tail = [e for e in events if not e[1] <= s[1]]\n"
+                "    return s[2] + sum(e[2] for e in tail), len(tail)"
+            ),
+            0,
+        ),
+        (
+            l05.RESUMED,
+            (
+                "def resumed(s, events):\n"
+                "    tail = events[s[0]:]\n"
+                "    return s[2] + sum(e[2] for e in tail), len(tail)"
+            ),
+            6,
+        ),
+        (
+            l05.BEST,
+            (
+                "def best(snapshots, declared, about):\n"
+                "    at = 0\n"
+                "    for one, made_by, latest in snapshots:\n"
+                "        if made_by == declared and not latest > about:\n"
+                "            at = one\n"
+                "    return at"
+            ),
+            4,
+        ),
     ],
 )
 def test_a_mistake_is_known_however_it_is_spelled(exercise, code, mistake):
@@ -218,6 +248,28 @@ def test_a_mistake_is_known_however_it_is_spelled(exercise, code, mistake):
             ),
         ),
         (l03.STUCK, "def arrival(e):\n    return (e[2], e[0], e[1])"),
+        (
+            l05.RESUMED,
+            (
+                "def resumed(snapshot, events):\n"
+                "    at, _, balance = snapshot\n"
+                "    read = 0\n"
+                "    for position, _, moved in events:\n"
+                "        if position > at:\n"
+                "            balance, read = balance + moved, read + 1\n"
+                "    return balance, read"
+            ),
+        ),
+        (
+            l05.BEST,
+            (
+                "def best(snapshots, declared, about):\n"
+                "    for at, made_by, latest in sorted(snapshots, reverse=True):\n"
+                "        if made_by == declared and about >= latest:\n"
+                "            return at\n"
+                "    return 0"
+            ),
+        ),
     ],
 )
 def test_another_right_answer_passes(exercise, code):
@@ -341,6 +393,18 @@ def ada_log():
     return log
 
 
+def dora_events():
+    """Give Dora's events: opened with 100, then 50 and 25 at the same moment."""
+    log = es.EventLog.temporary(events=bank.EVENTS, clock=es.Clock("2024-03-01"))
+    log.append("dora", [bank.AccountOpened(owner="Dora", initial_balance="100.00")])
+    gifts = [
+        bank.MoneyDeposited(amount=units, transaction_id=f"gift {units}")
+        for units in (50, 25)
+    ]
+    log.append("dora", gifts, occurred_at="2024-03-08T12:00Z")
+    return list(log.read("dora"))
+
+
 def cut_copy():
     """Give a copy of acc_123's log without its last commit, and the head it had."""
     log = es.EventLog.temporary(events=bank.EVENTS, clock=es.Clock("2024-01-01"))
@@ -360,6 +424,8 @@ GIVEN = {
     "02.4": cut_copy(),
     "03.2": (video_events(),),
     "04.1": (ada_log(), "ada", "2024-01-31"),
+    "05.1": (dora_events(), 2),
+    "05.3": (ada_log(), "ada", 3, "2024-01-15"),
     "06.1": (CACHED, {**CACHED, "b": Decimal("7.00")}),
 }
 TRUTH = {
@@ -370,6 +436,8 @@ TRUTH = {
     "02.4": l02.KEPT,
     "03.2": "2 of 3",
     "04.1": "370.00",
+    "05.1": "225.00",
+    "05.3": "4",
     "06.1": "5",
 }
 

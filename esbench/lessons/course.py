@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from esbench.errors import NotFound
-from esbench.lessons import l00, l01, l02, l03, l04, l06
+from esbench.lessons import l00, l01, l02, l03, l04, l05, l06
 from esbench.lessons.lesson import Lesson, Task
 
 LESSONS = (
@@ -21,6 +21,7 @@ LESSONS = (
     l02.LESSON,
     l03.LESSON,
     l04.LESSON,
+    l05.LESSON,
     l06.LESSON,
 )
 

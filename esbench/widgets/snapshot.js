@@ -140,11 +140,11 @@ function drawEvent({ add, card, mark, x, wide, em, top, bottom }) {
   const [, , ink, signed] = MARKS[mark];
   const label = mark === "left out" ? "es-label" : "";
   const rows = [[String(position) + (kind === "correction" ? " ◆" : kind === "late" ? " late" : ""), 700], [change, 600], [signed || day, signed ? 700 : 400]];
-  const fits = (text) => text.length * 0.66 * em < wide;
+  const fits = (text, weight) => text.length * (weight > 400 ? 0.7 : 0.6) * em < wide;
   const pace = (bottom - top) / (rows.length + 0.6);
   rows.forEach(([long, weight], row) => {
-    const text = fits(long) ? long : long.replace(/\.00$/, "").replace("✕ ", "").replace(" late", "");
-    if (fits(text)) add("text", { x, y: top + (row + 0.8) * pace + 0.35 * em, "text-anchor": "middle", "font-weight": weight, class: label, style: `fill:${ink}` }, text);
+    const text = fits(long, weight) ? long : long.replace(/\.00$/, "").replace("✕ ", "").replace(" late", "");
+    if (fits(text, weight)) add("text", { x, y: top + (row + 0.8) * pace + 0.35 * em, "text-anchor": "middle", "font-weight": weight, class: label, style: `fill:${ink}` }, text);
   });
 }
 
