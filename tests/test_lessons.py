@@ -182,7 +182,7 @@ def test_a_check_that_passes_everything_is_found_out(exercise):
                 "    tail = events[s[0]:]\n"
                 "    return s[2] + sum(e[2] for e in tail), len(tail)"
             ),
-            6,
+            8,
         ),
         (
             l05.BEST,

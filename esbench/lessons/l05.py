@@ -75,11 +75,12 @@ Row = tuple[int, str, Decimal]  # position, when it occurred, what it moves
 Held = tuple[int, str, Decimal]  # position, latest time in it, balance
 
 
-HEAD = "def resumed(snapshot, events):\n    at, latest, balance = snapshot"
+HEAD = "def resumed(snapshot, events):"
 
 
 def _resumed(body: str) -> str:
-    return f"{HEAD}\n    {body}"
+    latest = "latest" if "latest" in body else "_"
+    return f"{HEAD}\n    at, {latest}, balance = snapshot\n    {body}"
 
 
 TAIL = "tail = [moved for {} in events if {}]\n    "
@@ -110,19 +111,25 @@ def _resumed_trials() -> list[Trial]:
     ]
 
 
+def _pair(result: Any, _: Trial) -> Any:
+    """Take a list for a tuple."""
+    return tuple(result) if isinstance(result, list) else result
+
+
 RESUMED = Exercise(
     number="05.2",
     minutes=3,
     asks="resumed",
-    stub=_resumed("raise NotImplementedError  # your turn"),
+    stub=f"{HEAD}\n    raise NotImplementedError  # your turn",
     solution=_resumed(f"{TAIL.format(ALL, 'position > at')}{ADDED}"),
     praise="the tail is what stands behind the position, and nothing else is read.",
     hints=(
         "Two things are needed: which events the snapshot lacks, and what they move.",
-        "An event is in the snapshot exactly if its position is not larger than `at`.",
+        "Compare positions: an event is in the snapshot if its own is not larger.",
         (
-            "Collect what moves in the events whose position is larger than `at`; the "
-            "balance and their sum is the answer, their number what was read."
+            "Collect what is moved by the events whose position is larger than the "
+            "snapshot's; its balance and their sum is the answer, their number what "
+            "was read."
         ),
     ),
     mistakes=(
@@ -156,6 +163,19 @@ RESUMED = Exercise(
             hint="that is what the tail moves; the snapshot's balance comes before it.",
         ),
         Mistake(
+            code=_resumed(
+                f"{TAIL.format(ALL, 'position > at')}return balance + sum(tail)"
+            ),
+            hint="the balance is right; asked for is also how many events were read.",
+        ),
+        Mistake(
+            code=_resumed(
+                f"{TAIL.format(ALL, 'position > at')}"
+                "return len(tail), balance + sum(tail)"
+            ),
+            hint="both are right, and stand the wrong way round: first the balance.",
+        ),
+        Mistake(
             code=_resumed(f"tail = [moved for {ALL} in events[at:]]\n    {ADDED}"),
             hint="positions count the whole log, and other accounts' events stand "
             "between: compare them, don't cut the list at them.",
@@ -163,6 +183,7 @@ RESUMED = Exercise(
     ),
     trials=_resumed_trials,
     names=NAMES,
+    outcome=_pair,
 )
 
 # --- 05.3: asked about an earlier day ---------------------------------------------
@@ -216,9 +237,9 @@ def _best(body: str) -> str:
     return f"def best(snapshots, declared, about):\n    {body}"
 
 
-FITS = "fits = [at for at, made_by, latest in snapshots if {}]\n    "
+FITS = "fits = [at for at, by, latest in snapshots if {}]\n    "
 NEWEST = "return max(fits, default=0)"
-BOTH = "made_by == declared and latest <= about"
+BOTH = "by == declared and latest <= about"
 
 
 def _best_trials() -> list[Trial]:
@@ -239,6 +260,7 @@ def _best_trials() -> list[Trial]:
         (shelf, "v3", days[30]),
         (mixed, "v1", days[9]),
         (mixed, "v1", days[8]),
+        (mixed[::-1], "v1", days[9]),
         ([], "v1", days[9]),
     ]
 
@@ -254,13 +276,14 @@ BEST = Exercise(
         "First those that may be used at all; then, of these, the one that saves most.",
         "Two things rule one out: another declaration, and an event after the day.",
         (
-            "Keep the positions where made_by is declared and latest is not after "
-            "about; the largest of them, and 0 where none is left: max takes a default."
+            "Keep the positions of those that were made by the declaration and hold "
+            "nothing after the day; the largest of them, and 0 where none is left: max "
+            "takes a default."
         ),
     ),
     mistakes=(
         Mistake(
-            code=_best(f"{FITS.format('made_by == declared')}{NEWEST}"),
+            code=_best(f"{FITS.format('by == declared')}{NEWEST}"),
             hint="a snapshot that holds an event after the day can't be used: nobody "
             "takes it out again.",
         ),
@@ -269,9 +292,7 @@ BEST = Exercise(
             hint="a state that another declaration made may mean something else.",
         ),
         Mistake(
-            code=_best(
-                f"{FITS.format('made_by == declared and latest < about')}{NEWEST}"
-            ),
+            code=_best(f"{FITS.format('by == declared and latest < about')}{NEWEST}"),
             hint="what occurred on the day asked about belongs to the answer.",
         ),
         Mistake(
@@ -283,9 +304,32 @@ BEST = Exercise(
             hint="the last of the list is not always the one that goes furthest.",
         ),
         Mistake(
+            code=_best(f"{FITS.format(BOTH)}return fits[0] if fits else 0"),
+            hint="the first one that fits is not always the one that goes furthest.",
+        ),
+        Mistake(
+            code=_best(f"{FITS.format(BOTH)}return max(fits, default=None)"),
+            hint="where none is left, reading begins at position 0.",
+        ),
+        Mistake(
+            code=_best(
+                "fits = [s for s in snapshots if s[1] == declared and s[2] <= about]\n"
+                "    return max(fits, default=0)"
+            ),
+            hint="that is the right snapshot; asked for is its position alone.",
+        ),
+        Mistake(
             code=_best(f"{FITS.format(BOTH)}return min(fits, default=0)"),
             hint="that one leaves the most to read; asked for is the one that saves "
             "most.",
+        ),
+        Mistake(
+            code=_best(
+                "fits = [s for s in snapshots if s[1] == declared and s[2] <= about]\n"
+                "    return max(fits, key=lambda s: s[2], default=[0])[0]"
+            ),
+            hint="two of them may hold the same latest day; the position says which "
+            "goes further.",
         ),
         Mistake(
             code=_best(f"{FITS.format('True')}{NEWEST}"),

@@ -64,17 +64,22 @@ def _stale(body: str) -> str:
 
 
 def _stale_trials() -> list[Trial]:
-    five, six = Decimal("5.00"), Decimal("6.00")
-    return [
-        ({"a": five, "b": six}, {"a": five, "b": five}),
-        ({"a": five}, {"a": Decimal("5.0")}),
-        ({"a": five, "b": six}, {"a": five, "b": six}),
-        ({"a": five}, {"a": five, "c": six}),
-        ({}, {"c": six, "a": five}),
-        ({"b": six, "a": six, "c": five}, {"c": six, "b": five, "a": six}),
-        ({"a": Decimal("10.00")}, {"a": Decimal("9.00")}),
-        ({"a": five}, {"a": six}),
+    pairs: list[tuple[dict[str, str], dict[str, str]]] = [
+        ({"a": "5.00", "b": "6.00"}, {"a": "5.00", "b": "5.00"}),
+        ({"a": "5.00"}, {"a": "5.0"}),
+        ({"a": "5.00", "b": "6.00"}, {"a": "5.00", "b": "6.00"}),
+        ({"a": "5.00"}, {"a": "5.00", "c": "6.00"}),
+        ({}, {"c": "6.00", "a": "5.00"}),
+        ({"b": "6.00", "a": "6.00"}, {"c": "6.00", "b": "5.00", "a": "6.00"}),
+        ({"a": "10.00"}, {"a": "9.00", "z": "0.00"}),
+        ({"a": "5.00"}, {"a": "6.00"}),
     ]
+    return [(_amounts(cached), _amounts(recomputed)) for cached, recomputed in pairs]
+
+
+def _amounts(texts: Mapping[str, str]) -> dict[str, Decimal]:
+    """Make each amount an object of its own, as those that a log makes are."""
+    return {key: Decimal(text) for key, text in texts.items()}
 
 
 STALE = Exercise(
@@ -98,7 +103,7 @@ STALE = Exercise(
         Mistake(
             code=_stale("return sorted(recomputed)"),
             hint="this repairs every account, stale or not; with `is not` it comes to "
-            "the same, because each state is a new object.",
+            "the same, because each state is a new object: compare values.",
         ),
         Mistake(
             code=_stale(
@@ -127,6 +132,33 @@ STALE = Exercise(
                 " if cached.get(k, v) < v)"
             ),
             hint="a cache can be too high as well as too low.",
+        ),
+        Mistake(
+            code=_stale(
+                "return sorted(k for k, v in recomputed.items() if cached[k] != v)"
+            ),
+            hint="the cache may lack an account, and then [ ] stops with a KeyError: "
+            "look it up in a way that gives None.",
+        ),
+        Mistake(
+            code=_stale(
+                "return [k for k, v in recomputed.items() if cached.get(k) != v]"
+            ),
+            hint="these are the right accounts; they are asked for in order.",
+        ),
+        Mistake(
+            code=_stale(
+                "return [k for k, v in recomputed.items() if v is not cached.get(k)]"
+            ),
+            hint="that is the recipe: `is not` asks for places in memory, and two "
+            "equal states have two of them.",
+        ),
+        Mistake(
+            code=_stale(
+                "return sorted(k for k, v in recomputed.items()"
+                " if cached.get(k, 0) != v)"
+            ),
+            hint="an account that the cache has never seen is not one with 0.00 in it.",
         ),
         Mistake(
             code=_stale("return cached != recomputed"),
@@ -198,6 +230,19 @@ MISSED = Exercise(
             "the balance, a missed deposit lowers it.",
         ),
         Mistake(
+            code=_missed(
+                "return [n for n, m in moves.items() if opening - m == claim]"
+            ),
+            hint="you begin with the opening alone; the claim lacks one transaction, "
+            "and holds all the others.",
+        ),
+        Mistake(
+            code=_missed(
+                f"{TOTAL}return [m for m in moves.values() if balance - m == claim]"
+            ),
+            hint="the right transactions; give their ids, and not what they move.",
+        ),
+        Mistake(
             code=_missed("return [n for n, m in moves.items() if m == claim]"),
             hint="you compare one amount with the whole balance; compare what the "
             "balance would be without it.",
@@ -260,6 +305,13 @@ MEND = Exercise(
             code=_mend(f"return [{IN.format('gap')}]"),
             hint="a deposit of a negative amount is no deposit: what went out is a "
             "withdrawal.",
+        ),
+        Mistake(
+            code=_mend(
+                f"if gap > 0:\n        return [{IN.format('gap')}]\n"
+                f"    return [{OUT.format('-gap')}]".replace("voucher", "'slip 31'")
+            ),
+            hint="the voucher comes as an argument; another gap has another slip.",
         ),
         Mistake(
             code=_mend(f"return [{IN.format('abs(gap)')}]"),

@@ -167,3 +167,88 @@ def test_a_wrong_teller_is_led_on(lab, page, artefact):
     page.screenshot(path=artefact("lesson_02_wrong"))
     type_over(page, stub, "not expected or", "expected is None or")
     stub.get_by_text("passed").wait_for()
+
+
+def test_a_wrong_tail_is_led_on(lab, page, artefact):
+    """In 05 a tail by time is told what it loses, and the pin is the learner's."""
+    page.set_viewport_size({"width": 1280, "height": 9000})
+    lab.open_notebook(page, working_copy(lab, course.lesson("05")))
+    run_all(lab, page)
+    cells = page.locator(".jp-Notebook .jp-CodeCell")
+    asked = cells.filter(has_text='lessons.predict("05.1"').first
+    type_over(page, asked, '"?"', '"C"')
+    asked.get_by_text("look what else it brings").wait_for()
+    stub = cells.filter(has_text='lessons.check("05.2"').first
+    type_over(
+        page,
+        stub,
+        "raise NotImplementedError  # your turn",
+        "return snapshot[2] + sum(e[2] for e in events[snapshot[0]:]), "
+        "len(events[snapshot[0]:])",
+    )
+    stub.get_by_text("positions count the whole log").wait_for()
+    asked = cells.filter(has_text='lessons.predict("05.3"').first
+    type_over(page, asked, '"?"', '"A"')
+    asked.get_by_text("so many stand behind the snapshot").wait_for()
+    root = page.locator(".es-stage").first
+    root.focus()
+    choice = root.get_by_role("button", name=": 5")
+    letter = choice.get_attribute("aria-label").removeprefix("Answer ")[0]
+    count = cells.count()
+    for key in (letter.lower(), "t", "1", "1"):
+        page.keyboard.press(key)
+    root.get_by_text("holds an event of Jan 20 and is not used").first.wait_for()
+    assert cells.count() == count
+    stub = cells.filter(has_text='lessons.check("05.4"').first
+    type_over(
+        page,
+        stub,
+        "raise NotImplementedError  # your turn",
+        "return max(at for at, _, latest in snapshots if latest <= about)",
+    )
+    stub.get_by_text("it stops with ValueError").wait_for()
+    type_over(page, stub, "about)", "about), default=0)")
+    page.screenshot(path=artefact("lesson_05_wrong"))
+
+
+def test_a_wrong_auditor_is_led_on(lab, page, artefact):
+    """In 06 wrong guesses have reasons, and what is right on one account is not all."""
+    page.set_viewport_size({"width": 1280, "height": 12000})
+    lab.open_notebook(page, working_copy(lab, course.lesson("06")))
+    run_all(lab, page)
+    cells = page.locator(".jp-Notebook .jp-CodeCell")
+    asked = cells.filter(has_text='lessons.predict("06.1"').first
+    type_over(page, asked, '"?"', '"B"')
+    asked.get_by_text("The comparison asks something else").wait_for()
+    stub = cells.filter(has_text='lessons.check("06.2"').first
+    type_over(
+        page,
+        stub,
+        "raise NotImplementedError  # your turn",
+        "return [k for k in recomputed if recomputed[k] is not cached.get(k)]",
+    )
+    stub.get_by_text("that is the recipe").wait_for()
+    root = page.locator(".es-stage").first
+    root.focus()
+    page.keyboard.press("ArrowRight")
+    choice = root.get_by_role("button", name=": #456 missed")
+    letter = choice.get_attribute("aria-label").removeprefix("Answer ")[0]
+    page.keyboard.press(letter.lower())
+    root.get_by_text("that gives 200.00").first.wait_for()
+    stub = cells.filter(has_text='lessons.check("06.3"').first
+    type_over(
+        page,
+        stub,
+        "raise NotImplementedError  # your turn",
+        "return [n for n, m in moves.items() if opening - m == claim]",
+    )
+    stub.get_by_text("you begin with the opening alone").wait_for()
+    stub = cells.filter(has_text='lessons.check("06.4"').first
+    type_over(
+        page,
+        stub,
+        "raise NotImplementedError  # your turn",
+        "return [bank.MoneyDeposited(amount=gap, transaction_id=voucher)]",
+    )
+    stub.get_by_text("what went out is a withdrawal").wait_for()
+    page.screenshot(path=artefact("lesson_06_wrong"))
