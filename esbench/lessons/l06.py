@@ -26,8 +26,8 @@ States = Mapping[str, Any]
 
 def _question(cached: States, _: States) -> str:
     return (
-        f"The cache holds {len(cached)} accounts. For how many of them is "
-        "`recomputed is not cached` true?"
+        f"The cache holds {len(cached)} accounts. For how many of them does "
+        "'recomputed is not cached' hold?"
     )
 
 
@@ -93,7 +93,7 @@ STALE = Exercise(
     praise="values are compared, and what the cache has never seen counts as stale.",
     hints=(
         "Go through what the log says, and look up what the cache has for each.",
-        "!= compares values; `is not` compares places in memory.",
+        "!= compares values; 'is not' compares places in memory.",
         (
             "cached.get(key) gives None where the cache has nothing, and None differs "
             "from every balance. Collect the ids, then sort them."
@@ -102,7 +102,7 @@ STALE = Exercise(
     mistakes=(
         Mistake(
             code=_stale("return sorted(recomputed)"),
-            hint="this repairs every account, stale or not; with `is not` it comes to "
+            hint="this repairs every account, stale or not; with 'is not' it comes to "
             "the same, because each state is a new object: compare values.",
         ),
         Mistake(
@@ -150,7 +150,7 @@ STALE = Exercise(
             code=_stale(
                 "return [k for k, v in recomputed.items() if v is not cached.get(k)]"
             ),
-            hint="that is the recipe: `is not` asks for places in memory, and two "
+            hint="that is the recipe: 'is not' asks for places in memory, and two "
             "equal states have two of them.",
         ),
         Mistake(
