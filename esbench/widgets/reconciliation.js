@@ -35,7 +35,8 @@ const LEDGER_CSS = `
 [data-tight="true"] .es-entry .es-moves { font-size: 1em; } [data-tight="true"] .es-entry .es-how { margin-top: 0; }
 .es-stage[data-tight="true"] .es-line-room { flex-basis: 5.5em; min-height: 5.5em; }
 .es-stage[data-tight="true"] .es-answers button { min-width: 0; padding: .3em .4em; } [data-tight="true"] .es-answers { gap: .3em; }
-.es-stage[data-tight="true"] .es-ledger-ask[data-done="true"] { display: none; }
+.es-stage[data-tight="true"] .es-ledger-ask[data-done="true"] .es-answers, .es-stage[data-tight="true"] .es-ledger-ask[data-done="over"] { display: none; }
+.es-stage[data-tight="true"] .es-ledger-ask { min-height: 0; }
 [data-tight="true"] .es-verdicts > span { display: none; } .es-stage[data-tight="true"] .es-verdicts, .es-stage[data-tight="true"] .es-verdicts button { min-height: 1.6em; padding-top: 0; padding-bottom: 0; }
 `;
 
@@ -70,7 +71,7 @@ function ledgerSpec(model) {
     count: () => table().ways.length,
     reach: (to) => (to > 0 && get("predict") && !chosen() ? { at: 0, asking: true } : { at: to, asking: false }),
     question() {
-      if (!get("asking") && !(chosen() && get("at"))) return null;
+      if (!get("asking") && !(chosen() && get("at") === 1 && !verdict())) return null;
       const answers = [...lettersOf(model)[0][0]].map((place, slot) => [LETTERS[slot], ...table().answers[Number(place)]]);
       return { id: question(), answers, chosen: chosen(), hint: "Choose an answer: then the explanations light up." };
     },
@@ -84,7 +85,7 @@ function ledgerSpec(model) {
       const view = { frame, now: table(), way: get("asking") ? null : way(), verdict: verdict() };
       const room = make("div", { class: "es-line-room" });
       frame.ask.classList.add("es-ledger-ask");
-      frame.ask.dataset.done = String(!get("asking"));
+      frame.ask.dataset.done = frame.ask.querySelector("button") ? String(!get("asking")) : "over";
       frame.picture.replaceChildren(drawLedger(view), frame.ask, drawVerdicts(view, judge), room);
       room.append(drawClaims(view, frame.full() ? room.clientHeight : 15 * frame.em));
     },

@@ -129,10 +129,7 @@ class Tail:
         used = pin > 0 and self._holds_only(pin, day)
         begin = pin if used else 0
         tail = self._tail(way if used else POSITION, begin)
-        times = [
-            (at < begin) + (is_wanted and at in tail)
-            for at, is_wanted in enumerate(wanted)
-        ]
+        times = [(at < begin) + (at in tail) for at in range(len(wanted))]
         marks = tuple(
             _mark(begin > at, is_wanted, count)
             for at, (is_wanted, count) in enumerate(zip(wanted, times, strict=True))

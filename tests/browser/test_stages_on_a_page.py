@@ -481,13 +481,14 @@ def test_drag_keys_and_buttons_move_pin_and_day(opened, finding, press, page):
     assert by_keys.startswith("About Jan 20: from the snapshot at 5 on, 0 of 5")
 
 
-def test_a_small_projector_shows_the_reason_of_an_answer(opened, press, page):
+@pytest.mark.parametrize("make", [widgets.snapshot, widgets.reconciliation])
+def test_a_small_projector_shows_the_reason_of_an_answer(opened, press, page, make):
     """At 1280 x 720 everything fits, and what is said to a letter is in sight."""
-    root = opened(widgets.snapshot(), size=(1280, 720))
+    root = opened(make(), size=(1280, 720))
     press("f")
     for letter in "abcd":
-        press("r", letter)
-        assert root.locator(".es-reason").is_visible()
+        press("r", *(["ArrowRight"] if make is widgets.reconciliation else []), letter)
+        assert root.locator(".es-reason .es-sign").is_visible()
         tall = page.evaluate("() => document.querySelector('.es-full').scrollHeight")
         assert tall <= 720, letter
 
