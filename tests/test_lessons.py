@@ -415,7 +415,8 @@ def cut_copy():
 
 
 PRICES = {"up": ["90.00", "100.00"], "down": ["110.00", "100.00"], "typo": ["100.00"]}
-CACHED = dict.fromkeys("abcde", Decimal("5.00"))
+CACHED = {key: Decimal("5.00") for key in "abcde"}
+RECOMPUTED = {key: Decimal("7.00" if key == "b" else "5.00") for key in "abcde"}
 GIVEN = {
     "00.1": (FILTER_ROWS, "2024-01-15"),
     "01.1": ("100.00", PRICES),
@@ -426,7 +427,7 @@ GIVEN = {
     "04.1": (ada_log(), "ada", "2024-01-31"),
     "05.1": (dora_events(), 2),
     "05.3": (ada_log(), "ada", 3, "2024-01-15"),
-    "06.1": (CACHED, {**CACHED, "b": Decimal("7.00")}),
+    "06.1": (CACHED, RECOMPUTED),
 }
 TRUTH = {
     "00.1": "500.00",
@@ -503,6 +504,16 @@ def test_a_neighbour_can_not_be_copied():
         pairs = itertools.pairwise(right)
         assert all(one != other for one, other in pairs)
         assert set(right) == set(range(4))
+
+
+def test_a_comparison_of_objects_finds_every_one():
+    """T7: all five are other objects, one has another value, and kept ones are none."""
+    for held, right in ((RECOMPUTED, "5"), (CACHED, "0")):
+        asked = [lessons.predict("06.1", x, CACHED, held) for x in LETTERS]
+        pairs = zip(asked, LETTERS, strict=True)
+        truth = [dict(one.answers)[x] for one, x in pairs if one.verdict.passed]
+        assert truth == [right]
+    assert sum(CACHED[key] != RECOMPUTED[key] for key in CACHED) == 1
 
 
 @pytest.mark.parametrize("letter", ["a", " A ", "A"])

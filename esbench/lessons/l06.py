@@ -34,8 +34,9 @@ def _question(cached: States, _: States) -> str:
 def _options(cached: States, recomputed: States) -> Iterator[Option]:
     total = len(cached)
     differ = sum(cached.get(key) != state for key, state in recomputed.items())
+    others = sum(cached.get(key) is not state for key, state in recomputed.items())
     yield (
-        f"{total}",
+        f"{others}",
         "right: a state made anew is another object each time, also where it is equal.",
     )
     yield (
