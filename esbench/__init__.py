@@ -27,8 +27,14 @@ point down only, and a test holds them to it:
 
 ``bootstrap.py`` sets up from a clone with the standard library alone; nothing imports
 it. Libraries that load slowly (polars, pyarrow, matplotlib) are imported where they
-are used, so that importing esbench stays quick.
+are used, so that importing esbench stays quick; ``es.explore`` brings the widgets in
+when it is first named.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from esbench.errors import (
     CommitUnknown,
@@ -86,6 +92,9 @@ from esbench.projection import (
     total,
 )
 
+if TYPE_CHECKING:
+    from esbench.widgets import explore
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -120,6 +129,8 @@ __all__ = [
     "projection",
     "Snapshot",
     "Replayed",
+    # a form for those who ask
+    "explore",
     # commands
     "execute",
     "decides_on",
@@ -143,3 +154,10 @@ __all__ = [
     "Corrupt",
     "StoreError",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Return what is brought in only when it is named."""
+    if name == "explore":
+        return import_module("esbench.widgets").explore
+    raise AttributeError(f"module 'esbench' has no attribute {name!r}")

@@ -79,6 +79,36 @@ def extracted(data: bytes, name: str, settings: Settings) -> Extract:
     return _csv(decoded.text, name, found, settings)
 
 
+def columns_of(data: bytes, name: str, settings: Settings) -> tuple[str, ...]:
+    """Return the names that columns can be told apart by, also where none is known.
+
+    Args:
+        data: all bytes of a file.
+        name: its name.
+        settings: what the caller says about it.
+
+    Returns:
+        The header; the first of the widest rows where no header is known; nothing
+        where the file has no rows.
+    """
+    try:
+        return extracted(data, name, settings).header
+    except UnclearExtract:
+        return _widest(data, name, settings)
+
+
+def _widest(data: bytes, name: str, settings: Settings) -> tuple[str, ...]:
+    try:
+        if _form(data, name) != "csv":
+            return ()
+        text = encodings.decoded(data, settings.encoding).text
+        rows = _rows(text, max(DELIMITERS, key=text.count), settings)[:LOOKED_AT]
+    except UnclearExtract:
+        return ()
+    cells = max((row.cells for row in rows), key=len, default=())
+    return _unique(cells)
+
+
 def _form(data: bytes, name: str) -> str:
     suffix = name.lower().rpartition(".")[2]
     if data[:4] == b"PAR1" or suffix == "parquet":

@@ -7,6 +7,7 @@ moves; each stage has a PNG and a ``__repr__`` that carry its sentence.
 What it may not know: the command line.
 """
 
+from esbench.widgets.explore import Explorer, explore
 from esbench.widgets.hydration import HydrationStage, hydration
 from esbench.widgets.reconciliation import Reconciliation, reconciliation
 from esbench.widgets.small_time_machine import SmallTimeMachine, small_time_machine
@@ -15,12 +16,14 @@ from esbench.widgets.state_and_events import StateAndEvents, state_and_events
 from esbench.widgets.time_machine import TimeMachine, time_machine
 
 __all__ = [
+    "Explorer",
     "HydrationStage",
     "Reconciliation",
     "SmallTimeMachine",
     "SnapshotStage",
     "StateAndEvents",
     "TimeMachine",
+    "explore",
     "hydration",
     "reconciliation",
     "small_time_machine",
