@@ -129,25 +129,24 @@ class Desk:
             first = Number(projection=given[0], field=field)
             rest = [one for one in self.numbers if one.field != field]
             self.numbers = [first, *rest]
+        self._ids: tuple[int, list[str]] = (0, [])
         self._kept: dict[tuple[int, Choice], Answered] = {}
 
-    @cached_property
+    @property
     def ids(self) -> list[str]:
-        """The ids of all accounts, sorted."""
+        """The ids of all accounts, sorted; made anew when the log has grown."""
         import polars as pl
 
-        rows = self.log.scan().select(pl.col(KEY).unique()).collect()
-        return [str(key) for key in rows.to_series().sort()]
+        length = len(self.log)
+        if self._ids[0] != length:
+            rows = self.log.scan().select(pl.col(KEY).unique()).collect()
+            self._ids = (length, [str(key) for key in rows.to_series().sort()])
+        return self._ids[1]
 
     def known(self, account: str) -> bool:
-        """Tell whether there is such an account, also when it was just appended."""
-        if self._place(account) is None:
-            self.__dict__.pop("ids", None)
-        return self._place(account) is not None
-
-    def _place(self, account: str) -> int | None:
+        """Tell whether there is such an account."""
         place = bisect_left(self.ids, account)
-        return place if self.ids[place : place + 1] == [account] else None
+        return self.ids[place : place + 1] == [account]
 
     def offered(self, start: str) -> tuple[int, list[str]]:
         """Count the ids that begin so, and give the first of them."""
