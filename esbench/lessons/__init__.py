@@ -5,7 +5,7 @@
     hint("00.2")                 the next of three hints
 
     exercise.py prediction.py    what they are, and how they judge
-    l00.py … l06.py              one file a lesson: its tasks as data
+    l00.py … l20.py              one file a lesson: its tasks as data
     designs.py waiting.py        what lesson 01 compares and measures, on SQLite
     tampering.py                 what lesson 02 spoils, and who notices
     course.py                    which lessons there are, the routes

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from esbench.errors import NotFound
-from esbench.lessons import l00, l01, l02, l03, l04, l05, l06
+from esbench.lessons import l00, l01, l02, l03, l04, l05, l06, l20
 from esbench.lessons.lesson import Lesson, Task
 
 LESSONS = (
@@ -23,6 +23,7 @@ LESSONS = (
     l04.LESSON,
     l05.LESSON,
     l06.LESSON,
+    l20.LESSON,
 )
 
 
@@ -50,8 +51,8 @@ ROUTES = (
     Route(who="a class", numbers=("00", "03"), then="talk about the summary of 03"),
     Route(
         who="an analyst",
-        numbers=("00", "04", "06"),
-        then="ask a log of your own, see below",
+        numbers=("00", "04", "06", "20"),
+        then="bring a file of your own: `es.explore()`",
     ),
     Route(
         who="an engineer",

@@ -19,6 +19,9 @@ def working_copy(lab, lesson):
         if cell["cell_type"] == "code":
             cell.update(outputs=[], execution_count=None)
     (lab.folder / lesson.file).write_text(json.dumps(book), "utf-8")
+    shutil.copytree(
+        NOTEBOOKS.parent / "data", lab.folder.parent / "data", dirs_exist_ok=True
+    )
     return lesson.file
 
 
