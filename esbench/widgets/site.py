@@ -3,7 +3,7 @@
 What lives here: running the lessons, and writing what they show as pages.
 The guarantee: a page opens from disk, without kernel, network or server; it loads
 nothing, not even from its own folder, and follows links only to its sister pages.
-What it may not know: what any lesson says.
+What it may not know: what any lesson says; its minutes and the routes are the course's.
 
 While a lesson runs for the site, its kernel has ``ESBENCH_SITE`` set, and every stage
 shows itself as a piece of a page (``Stage.site_html``) instead of a widget.
@@ -11,6 +11,7 @@ shows itself as a piece of a page (``Stage.site_html``) instead of a widget.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from esbench.errors import NotFound
+from esbench.lessons.course import LESSONS, ROUTES, Route
 
 SWITCH = "ESBENCH_SITE"
 LONGEST = 120  # seconds that one cell may take
@@ -59,7 +61,8 @@ def make_site(
         )
         pages.append(page)
     index = out / "index.html"
-    index.write_text(_page("esbench", _index(titles)), encoding="utf-8")
+    stills = {lesson.stem: _still(lesson) for lesson in lessons}
+    index.write_text(_page("esbench", _index(titles, stills)), encoding="utf-8")
     return [index, *pages]
 
 
@@ -130,18 +133,89 @@ def _code_style() -> str:
     return f"{light}\n@media (prefers-color-scheme: dark) {{ {dark} }}"
 
 
-def _index(titles: dict[str, str]) -> str:
-    items = "".join(
-        f'<li><a href="{escape(stem)}.html">{escape(title)}</a></li>'
-        for stem, title in titles.items()
+def _index(titles: dict[str, str], stills: dict[str, str]) -> str:
+    """Return the face: what this is, a picture that moves, the routes, the lessons."""
+    from esbench.widgets.hydration import hydration
+
+    cards = "".join(_card(stem, titles[stem], stills[stem]) for stem in titles)
+    return (
+        f"{_WELCOME}{hydration(predict=False).site_html()}"
+        f"{_routes(titles)}<h2>Lessons</h2>"
+        f'<ul class="cards">{cards}</ul>{_FOR_A_CLASS}'
+    )
+
+
+_WELCOME = (
+    '<h1>esbench</h1><p class="lead">An account, a video, a shelf: what it is now '
+    "follows from what happened to it. Here you step through events, ask what was "
+    "true on any past day, as known on any other, and find out why a number is what "
+    "it is.</p><p>Play it: each event makes a new state. Step with the arrow keys, "
+    "then press 1, 2 or 3: what if an event had been skipped, doubled, or swapped? "
+    "Everything on these pages runs in your browser, without a network.</p>"
+)
+_FOR_A_CLASS = (
+    "<h2>In the workbench</h2><p>There you change the code, and your exercises are "
+    "checked. In a clone of the project:</p><pre><code>make lab</code></pre>"
+    "<p>For a class: open <code>index.html?seed=7</code> or "
+    "<code>index.html?class=monday</code>, and all pages ask their questions with the "
+    "letters of that seed.</p>"
+)
+
+
+def _routes(titles: dict[str, str]) -> str:
+    """Return the routes whose lessons are all here, with their minutes."""
+    names = {one.number: one.name for one in LESSONS}
+    here = [
+        route
+        for route in ROUTES
+        if all(names[number] in titles for number in route.numbers)
+    ]
+    rows = "".join(_route(route, names) for route in here)
+    if not rows:
+        return ""
+    heads = "".join(
+        f'<th scope="col">{name}</th>' for name in ("you are", "lessons", "minutes")
     )
     return (
-        "<h1>esbench</h1><p>Lessons of event sourcing. Everything on these pages runs "
-        "in your browser, without a network.</p>"
-        f"<ul>{items}</ul><p>For a class: open <code>index.html?seed=7</code> or "
-        "<code>index.html?class=monday</code>, and all pages ask their questions with "
-        "the letters of that seed.</p>"
+        '<h2>Routes</h2><div class="text"><table><thead><tr>'
+        f"{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
+
+
+def _route(route: Route, names: dict[str, str]) -> str:
+    links = " · ".join(
+        f'<a href="{escape(names[number])}.html">{escape(names[number])}</a>'
+        for number in route.numbers
+    )
+    return (
+        f'<tr><th scope="row">{escape(route.who)}</th><td>{links}</td>'
+        f"<td>{route.minutes}</td></tr>"
+    )
+
+
+def _card(stem: str, title: str, still: str) -> str:
+    """Return a lesson as a card: its stage as a still, its title, its minutes."""
+    found = next((one for one in LESSONS if one.name == stem), None)
+    told = f"Lesson {found.number}, {found.minutes} minutes" if found else "Lesson"
+    return (
+        f'<li><a href="{escape(stem)}.html">{still}<b>{escape(title)}</b></a>'
+        f"<span>{told}</span></li>"
+    )
+
+
+def _still(lesson: Path) -> str:
+    """Return the first picture that a lesson was committed with; nothing for none."""
+    book = json.loads(lesson.read_text(encoding="utf-8"))
+    shown = [out for cell in book["cells"] for out in cell.get("outputs", [])]
+    pictures = [out["data"]["image/png"] for out in shown if _has_picture(out)]
+    if not pictures:
+        return ""
+    data = "".join("".join(pictures[0]).split())
+    return f'<img class="still" alt="" src="data:image/png;base64,{data}">'
+
+
+def _has_picture(output: Any) -> bool:
+    return "image/png" in output.get("data", {})
 
 
 def _title(notebook: Any) -> str:

@@ -108,6 +108,30 @@ def test_the_seed_goes_along_from_page_to_page(site, offline):
     assert offline.url.endswith("00_start_here.html?class=monday")
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 420])
+def test_the_first_page_leads_on(width, theme, site, offline, artefact):
+    """A picture that moves, routes with minutes, and a card with a still per lesson."""
+    offline.set_viewport_size({"width": width, "height": 900})
+    offline.emulate_media(color_scheme=theme)
+    offline.goto((site / "index.html").as_uri())
+    offline.screenshot(path=artefact(f"site-index-{width}-{theme}"), full_page=True)
+    assert is_alive(offline)
+    assert offline.evaluate("document.documentElement.scrollWidth") == width
+    for route in course.ROUTES:
+        row = offline.get_by_role("row", name=route.who)
+        assert row.get_by_role("cell").last.inner_text() == str(route.minutes)
+    cards = offline.locator(".cards li")
+    told = [card.inner_text() for card in cards.all()]
+    assert len(told) == len(course.LESSONS)
+    for lesson, text in zip(course.LESSONS, told, strict=True):
+        assert lesson.title in text
+        assert f"{lesson.minutes} minutes" in text
+    stills = cards.locator("img").all()
+    assert len(stills) == len(told)
+    assert all(one.evaluate("image => image.naturalWidth") > 500 for one in stills)
+
+
 def test_hostile_texts_stay_texts(tmp_path, offline):
     """An owner, an id and metadata full of markup open no dialog and load nothing."""
     lessons = tmp_path / "notebooks"
