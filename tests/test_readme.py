@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -74,3 +79,56 @@ def test_every_link_into_the_page_has_its_heading():
         if line.startswith("#")
     }
     assert set(re.findall(r"\]\(#([^)]+)\)", README)) <= headings
+
+
+# Commands
+
+SHELL = "\n".join(re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL))
+LINES = [line.split("#")[0].strip() for line in SHELL.splitlines()]
+TOLD = [*LINES, *re.findall(r"`(esbench [^`]+)`", README)]
+COMMANDS = sorted({line for line in TOLD if line.startswith("esbench ")})
+
+
+def esbench(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of the clone in a folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "esbench.cli", *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_that_is_named_is_there(command, tmp_path):
+    """Each command of the README exists, and so do the options it is shown with."""
+    words = shlex.split(command)[1:]
+    helped = esbench(tmp_path, words[0], "--help")
+    assert helped.returncode == 0, helped.stderr
+    options = {word for word in words if word.startswith("--")}
+    assert options <= {*re.findall(r"--[\w-]+", helped.stdout)}
+
+
+def test_the_way_of_an_own_extract_runs(tmp_path):
+    """The commands under that heading run one after another, on the sample."""
+    shutil.copy(ROOT / "data" / "extract.csv", tmp_path)
+    told = README.split("\n## Your own extract\n")[1].split("\n## ")[0]
+    block = re.findall(r"```sh\n(.*?)```", told, flags=re.DOTALL)[0]
+    commands = [shlex.split(line, comments=True)[1:] for line in block.splitlines()]
+    assert [words[0] for words in commands] == ["import", "import", "table"]
+    for words in commands:
+        done = esbench(tmp_path, *words)
+        assert done.returncode == 0, done.stderr
+    assert "PL65938268" in done.stdout
+
+
+def test_every_target_of_make_that_is_named_is_there():
+    """`make lab` and its like are targets of the Makefile."""
+    targets = re.findall(
+        r"^(\w+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE
+    )
+    named = re.findall(r"(?:`|^)make (\w+)", README, re.MULTILINE)
+    assert named
+    assert set(named) <= set(targets)
