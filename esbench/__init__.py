@@ -8,9 +8,10 @@
     bank.Account.hydrate(log.as_of("2024-01-16"), "acc_123").balance
 
 The house. Data travels one way: an *event* is appended to the *log*; a *projection*
-turns the log into states; *domains* say what the events are; *analysis* brings rows in
-and takes answers out; *widgets* show it; *lessons* check what was learnt. Imports
-point down only, and a test holds them to it:
+turns the log into states; *workers* do the same while the order goes wrong; *domains*
+say what the events are; *analysis* brings rows in and takes answers out; *widgets*
+show it; *lessons* check what was learnt. Imports point down only, and a test holds
+them to it:
 
     cli/             the command line                                        floor 6
     widgets/         one stage a file; the only place that knows Jupyter
@@ -19,6 +20,7 @@ point down only, and a test holds them to it:
     domains/         bank, shop, inventory, video: types, projections (pure) floor 4
     projection/      one definition, two engines, snapshots                  floor 3
     log/             the event log: store, commit, merge, as_of, verify      floor 2
+    workers/         schedules, handlers, partitions, groups, delivery       floor 2
     event.py         event types, recorded events, metadata                  floor 1
     fields.py        kinds of field, and the check of one value              floor 1
     moments.py       points in time, days in a zone, the clock set by hand   floor 1
@@ -45,6 +47,7 @@ from esbench.errors import (
     EsbenchError,
     InvalidEvent,
     InvalidFrame,
+    InvalidSchedule,
     MendTheCall,
     MendTheCode,
     NotALog,
@@ -53,6 +56,7 @@ from esbench.errors import (
     Refused,
     Restore,
     StoreError,
+    TooLarge,
     TryAgain,
     UnclearExtract,
 )
@@ -143,6 +147,8 @@ __all__ = [
     "InvalidEvent",
     "InvalidFrame",
     "UnclearExtract",
+    "InvalidSchedule",
+    "TooLarge",
     "DuplicateEvent",
     "NotFound",
     "Refused",

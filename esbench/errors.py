@@ -13,6 +13,8 @@ What it may not know: any other module.
     │   ├── InvalidEvent         a value that its field can't hold
     │   ├── InvalidFrame         rows that can't become events
     │   ├── UnclearExtract       an extract that can be read in more than one way
+    │   ├── InvalidSchedule      queues, workers or latencies that can't be run
+    │   ├── TooLarge             an exact answer that would need too many states
     │   ├── DuplicateEvent       a known event id with other content
     │   ├── NotFound             no such aggregate, or not yet in that past
     │   ├── Refused              a command that the rules forbid
@@ -104,6 +106,22 @@ class InvalidFrame(MendTheCall, ValueError):
 
 class UnclearExtract(MendTheCall, ValueError):
     """An extract that can be read in no way, or in more than one: say which."""
+
+
+class InvalidSchedule(MendTheCall, ValueError):
+    """Queues, workers or latencies that can't be run as they are written."""
+
+
+class TooLarge(MendTheCall):
+    """An exact answer would need more states than were allowed: allow more, or sample.
+
+    Attributes:
+        limit: how many states were allowed.
+    """
+
+    def __init__(self, message: str, limit: int) -> None:
+        self.limit = limit
+        super().__init__(message)
 
 
 class DuplicateEvent(MendTheCall):
