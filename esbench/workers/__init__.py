@@ -2,6 +2,13 @@
 
     message.py     what a worker takes: an event, whose it is, its place there
     trace.py       the one record: who took which event when, and the state after
+    handling.py    what it does with it: a plain function (row, message) -> row
+    chance.py      what random means: every order alike, every worker alike, a race
+    schedules.py   queues, and every order in which they can be written
+    lattice.py     the count of all orders at once, on (how far each has come, state)
+    exact.py       how they end: exact fractions, or sampled and said so
+    run.py         one order told step by step, as a trace
+    verdict.py     what can still become of it; the shortest way to lose
 
 The guarantee: everything random takes a seed, and the same seed gives the same run on
 every machine. Nothing is called fixed without its scope: proved for all orders,
@@ -10,12 +17,61 @@ What it may not know: logs, projections, domains. It takes any iterable of event
 any plain function ``(row, message) -> row``, and answers with a ``Trace`` or counts.
 """
 
+from esbench.workers.chance import (
+    EVERY_ORDER,
+    EVERY_WORKER,
+    Chance,
+    Latencies,
+    exponential,
+    fitted,
+    given,
+    observed,
+    race,
+)
+from esbench.workers.exact import End, Ends, ends, listed, wilson
+from esbench.workers.handling import Handling, handling
 from esbench.workers.message import Message, messages
+from esbench.workers.run import moves_of, run, told
+from esbench.workers.schedules import Move, Schedules, schedules, spread
 from esbench.workers.trace import Step, Trace, read_trace, replay
+from esbench.workers.verdict import Verdict, Witness, every_verdict, verdict, witness
 
 __all__ = [
+    # what is on its way
     "Message",
     "messages",
+    "Handling",
+    "handling",
+    # in which orders
+    "schedules",
+    "spread",
+    "Schedules",
+    "Move",
+    # what random means
+    "EVERY_ORDER",
+    "EVERY_WORKER",
+    "race",
+    "Chance",
+    "exponential",
+    "given",
+    "fitted",
+    "observed",
+    "Latencies",
+    # how it ends
+    "ends",
+    "listed",
+    "Ends",
+    "End",
+    "wilson",
+    "verdict",
+    "every_verdict",
+    "Verdict",
+    "witness",
+    "Witness",
+    # what happened
+    "run",
+    "told",
+    "moves_of",
     "Trace",
     "Step",
     "read_trace",

@@ -130,7 +130,7 @@ def plain(value: Any) -> Any:
         InvalidSchedule: something that JSON has no words for.
     """
     try:
-        return msgspec.to_builtins(value, order="deterministic", str_keys=True)
+        return msgspec.json.decode(msgspec.json.encode(value, order="deterministic"))
     except (TypeError, ValueError) as error:
         raise InvalidSchedule(
             f"{shorten(repr(value))} can't be shown: {error}; a state is made of "

@@ -27,7 +27,8 @@ The words for what a worker ``did``; whoever has a new one adds it here:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -36,6 +37,7 @@ from msgspec.structs import replace
 
 from esbench.errors import InvalidSchedule
 from esbench.event import Event, UnknownEvent
+from esbench.workers.handling import Handler, Handling, handling
 from esbench.workers.message import SAID, Message, plain
 
 if TYPE_CHECKING:
@@ -177,28 +179,33 @@ def read_trace(written: bytes | str, events: Iterable[type[Event]] = ()) -> Trac
         raise InvalidSchedule(f"these bytes are no trace: {error!r}") from None
 
 
-def replay(trace: Trace, handler: Callable[[Any, Message], Any]) -> Trace:
+def replay(trace: Trace, handler: Handler | Handling) -> Trace:
     """Return the trace with every state computed anew by ``handler``.
 
-    The steps stay in their order; each that handled an event is handled again. For
-    the handler that made the trace the answer is the same trace, byte for byte;
-    another handler shows what it would have made of the very same schedule.
+    The steps stay in their order; each that handled an event is handled again, and a
+    crash takes from all rows what it takes. For the handling that made the trace the
+    answer is the same trace, byte for byte; another one shows what it would have made
+    of the very same schedule.
 
     Args:
         trace: the run.
-        handler: gives the row after a message.
+        handler: a function that gives the row after a message, or a handling.
     """
+    hands = handling(handler)
     known = {each.event_id: each for each in trace.messages}
-    rows: dict[str, Any] = {}
+    rows = {each.aggregate_id: hands.initial for each in trace.messages}
     steps = []
     for step in trace.steps:
+        if step.did == "crashed":
+            rows = {name: hands.forget(row) for name, row in rows.items()}
         if step.did in WRITES and step.event_id is not None:
             message = known[step.event_id]
-            before = rows.get(message.aggregate_id, trace.initial)
-            after = rows[message.aggregate_id] = handler(before, message)
-            step = replace(step, state=plain(after))  # noqa: PLW2901
+            row = hands.handler(deepcopy(rows[message.aggregate_id]), message)
+            rows[message.aggregate_id] = row
+            step = replace(step, state=plain(hands.shows(row)))  # noqa: PLW2901
         steps.append(step)
-    return replace(trace, steps=tuple(steps))
+    initial = plain(hands.shows(hands.initial))
+    return replace(trace, steps=tuple(steps), initial=initial)
 
 
 # --- rows and bytes --------------------------------------------------------------
