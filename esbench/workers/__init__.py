@@ -9,6 +9,9 @@
     exact.py       how they end: exact fractions, or sampled and said so
     run.py         one order told step by step, as a trace
     verdict.py     what can still become of it; the shortest way to lose
+    fixes.py       ten ways to handle an event: locks, guards, buffers, partitions
+    simulated.py   many aggregates and a clock: parallelism, waiting, memory
+    tournament.py  each fix against every order, with its scope and its price
 
 The guarantee: everything random takes a seed, and the same seed gives the same run on
 every machine. Nothing is called fixed without its scope: proved for all orders,
@@ -29,10 +32,34 @@ from esbench.workers.chance import (
     race,
 )
 from esbench.workers.exact import End, Ends, ends, listed, wilson
+from esbench.workers.fixes import (
+    COMMUTATIVE,
+    FIXES,
+    IDEMPOTENT,
+    LAST_WRITE_WINS,
+    LOCK_PER_KEY,
+    PARTITION_BY_KEY,
+    SINGLE_WRITER,
+    STRICT_NEXT,
+    STRICT_NEXT_BUFFERED,
+    STRICT_NEXT_IN_MEMORY,
+    VERSION_GUARD,
+    Fix,
+    Traffic,
+    traffic,
+)
 from esbench.workers.handling import Handling, handling
 from esbench.workers.message import Message, messages
 from esbench.workers.run import moves_of, run, told
 from esbench.workers.schedules import Move, Schedules, schedules, spread
+from esbench.workers.simulated import Cost, cost, simulated
+from esbench.workers.tournament import (
+    Result,
+    Tournament,
+    conditions,
+    rerouted,
+    tournament,
+)
 from esbench.workers.trace import Step, Trace, read_trace, replay
 from esbench.workers.verdict import Verdict, Witness, every_verdict, verdict, witness
 
@@ -68,7 +95,30 @@ __all__ = [
     "Verdict",
     "witness",
     "Witness",
+    # what helps
+    "tournament",
+    "Tournament",
+    "Result",
+    "conditions",
+    "rerouted",
+    "traffic",
+    "Traffic",
+    "Fix",
+    "FIXES",
+    "LAST_WRITE_WINS",
+    "LOCK_PER_KEY",
+    "VERSION_GUARD",
+    "STRICT_NEXT",
+    "STRICT_NEXT_BUFFERED",
+    "STRICT_NEXT_IN_MEMORY",
+    "PARTITION_BY_KEY",
+    "SINGLE_WRITER",
+    "COMMUTATIVE",
+    "IDEMPOTENT",
+    "cost",
+    "Cost",
     # what happened
+    "simulated",
     "run",
     "told",
     "moves_of",

@@ -249,10 +249,16 @@ def summed(
         ends=_ends(counts, rows, right, alike=alike),
         right=right,
         orders=orders,
-        scope=f"proved for all {many(orders)} interleavings",
+        scope=_proved(orders),
         chance=schedules.chance.name,
         pairs=pairs,
     )
+
+
+def _proved(orders: int) -> str:
+    if orders == 1:
+        return "proved for the only interleaving"
+    return f"proved for all {many(orders)} interleavings"
 
 
 def _ends(counts: Counts, rows: Rows, right: Any, *, alike: bool) -> tuple[End, ...]:

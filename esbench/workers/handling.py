@@ -9,6 +9,7 @@ What it may not know: schedules, fixes, domains.
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 from msgspec import Struct
@@ -22,7 +23,11 @@ def _itself(row: Any) -> Any:
     return row
 
 
-def _none(row: Any) -> int:  # noqa: ARG001 - a row that holds nothing aside
+def _nothing(row: Any) -> tuple[str, ...]:  # noqa: ARG001 - it holds nothing aside
+    return ()
+
+
+def _no_more(row: Any) -> int:  # noqa: ARG001 - it keeps no more than it shows
     return 0
 
 
@@ -35,7 +40,8 @@ class Handling(Struct, frozen=True, kw_only=True):
         initial: the row of an aggregate before its first event.
         shows: what a row shows to the world; the row itself unless said.
         forget: what a crash leaves of a row; all of it unless said.
-        held: how many events a row has put aside until others come; none unless said.
+        held: the ids of the events that a row has put aside until others come; none
+            unless said.
         remembers: how many things a row keeps besides what it shows, as a measure of
             the memory it takes; none unless said.
     """
@@ -45,8 +51,8 @@ class Handling(Struct, frozen=True, kw_only=True):
     initial: Any = None
     shows: Callable[[Any], Any] = _itself
     forget: Callable[[Any], Any] = _itself
-    held: Callable[[Any], int] = _none
-    remembers: Callable[[Any], int] = _none
+    held: Callable[[Any], tuple[str, ...]] = _nothing
+    remembers: Callable[[Any], int] = _no_more
 
     def __repr__(self) -> str:
         """Give its name."""
@@ -64,3 +70,8 @@ def handling(handler: Handler | Handling) -> Handling:
     if isinstance(handler, Handling):
         return handler
     return Handling(handler=handler, name=str(getattr(handler, "__name__", "handler")))
+
+
+def own(row: Any) -> Any:
+    """Return a row that a handler may change without changing ours."""
+    return deepcopy(row) if isinstance(row, dict | list | set) else row

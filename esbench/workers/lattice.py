@@ -15,7 +15,6 @@ pass in the order of the numbers is enough.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from copy import deepcopy
 from fractions import Fraction
 from itertools import chain, product
 from math import lcm
@@ -23,7 +22,7 @@ from typing import Any
 
 from esbench.errors import TooLarge
 from esbench.workers.chance import EVERY_ORDER, EVERY_WORKER
-from esbench.workers.handling import Handler, Handling, handling
+from esbench.workers.handling import Handler, Handling, handling, own
 from esbench.workers.message import Message, frozen
 from esbench.workers.schedules import AFTER, AGAIN, BEFORE, WRITE, Point, Schedules
 
@@ -77,7 +76,7 @@ class Rows:
 
     def shown(self, state: int) -> Any:
         """Return what a state shows: one aggregate's as it is, several by their ids."""
-        told = [self.handling.shows(_own(row)) for row in self.rows(state)]
+        told = [self.handling.shows(own(row)) for row in self.rows(state)]
         if len(told) == 1:
             return told[0]
         return dict(zip(self.aggregates, told, strict=True))
@@ -97,13 +96,13 @@ class Rows:
 
     def _wrote(self, part: int, message: Message) -> int:
         if (part, message) not in self._written:
-            row = self.handling.handler(_own(self._rows[part]), message)
+            row = self.handling.handler(own(self._rows[part]), message)
             self._written[part, message] = self._number(row)
         return self._written[part, message]
 
     def crash(self, state: int) -> int:
         """Return what a crash leaves of a state."""
-        rows = (self.handling.forget(_own(row)) for row in self.rows(state))
+        rows = (self.handling.forget(own(row)) for row in self.rows(state))
         return self.number(tuple(rows))
 
     def effect(self, kind: str, message: Message) -> Callable[[int], int]:
@@ -113,11 +112,6 @@ class Rows:
         if kind == AFTER:
             return lambda state: self.crash(self.write(state, message))
         return lambda state: self.write(state, message)
-
-
-def _own(row: Any) -> Any:
-    """Return a row that its handler may change without changing ours."""
-    return deepcopy(row) if isinstance(row, dict | list | set) else row
 
 
 class Lattice:

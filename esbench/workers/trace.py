@@ -28,7 +28,6 @@ The words for what a worker ``did``; whoever has a new one adds it here:
 from __future__ import annotations
 
 from collections.abc import Iterable
-from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -37,7 +36,7 @@ from msgspec.structs import replace
 
 from esbench.errors import InvalidSchedule
 from esbench.event import Event, UnknownEvent
-from esbench.workers.handling import Handler, Handling, handling
+from esbench.workers.handling import Handler, Handling, handling, own
 from esbench.workers.message import SAID, Message, plain
 
 if TYPE_CHECKING:
@@ -200,7 +199,7 @@ def replay(trace: Trace, handler: Handler | Handling) -> Trace:
             rows = {name: hands.forget(row) for name, row in rows.items()}
         if step.did in WRITES and step.event_id is not None:
             message = known[step.event_id]
-            row = hands.handler(deepcopy(rows[message.aggregate_id]), message)
+            row = hands.handler(own(rows[message.aggregate_id]), message)
             rows[message.aggregate_id] = row
             step = replace(step, state=plain(hands.shows(row)))  # noqa: PLW2901
         steps.append(step)

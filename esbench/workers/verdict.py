@@ -198,20 +198,35 @@ def witness(
     ]
     if not losing:
         return None
-    (extra, inversions), order, state = min(losing)
+    _, order, _ = min(losing)
+    return witness_of(schedules, rows, order, wanted)
+
+
+def witness_of(
+    schedules: Schedules, rows: Rows, order: tuple[Move, ...], right: Any
+) -> Witness:
+    """Return a losing order with what is to be said of it.
+
+    Args:
+        schedules: the queues.
+        rows: the handling, and the states so far.
+        order: an order that ends wrong.
+        right: how it should end.
+    """
+    state = rows.shown(performed(schedules, rows, order))
+    point, extra, inversions = schedules.start, 0, 0
+    for move in order:
+        more, inverted = _price(schedules, point, move)
+        extra, inversions = extra + more, inversions + inverted
+        point = schedules.after(point, move)
     return Witness(
         order=order,
-        state=rows.shown(state),
-        right=wanted,
+        state=state,
+        right=right,
         extra=extra,
         inversions=inversions,
-        says=_sentence(schedules, order, inversions, rows.shown(state), wanted),
-        trace=told(
-            schedules,
-            order,
-            handler,
-            name="the shortest losing order",
-        ),
+        says=_sentence(schedules, order, inversions, state, right),
+        trace=told(schedules, order, rows.handling, name="the shortest losing order"),
     )
 
 
