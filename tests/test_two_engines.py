@@ -201,15 +201,21 @@ bank_events = st.one_of(
 video_events = st.one_of(
     st.builds(video.VideoUploaded, path=texts, uploaded_by=texts),
     st.builds(video.ProcessingStarted, worker_id=texts),
-    st.builds(video.ProcessingProgressed, percent=st.integers(0, 100)),
-    st.builds(video.ProcessingCompleted, output_path=texts),
+    st.builds(video.ProcessingProgress, progress=st.integers(0, 100)),
+    st.builds(video.ProcessingComplete, output_path=texts),
+    st.builds(video.ProcessingFailed, reason=texts),
+    st.builds(video.VideoWithdrawn),
     strange,
 )
 
 WORLDS = {
     "made": (tape(measured | adjusted | strange), KINDS, MADE),
     "bank": (tape(bank_events), (*bank.EVENTS, Noted), BANK),
-    "video": (tape(video_events), (*video.EVENTS, Noted), (video.Video,)),
+    "video": (
+        tape(video_events),
+        (*video.EVENTS, Noted),
+        (video.Video, video.Progress),
+    ),
 }
 worlds = st.sampled_from(sorted(WORLDS)).flatmap(
     lambda name: st.tuples(st.just(name), WORLDS[name][0])

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # The domains of the house: where their event types are, and their projections.
 DOMAINS: dict[str, tuple[str, ...]] = {
     "esbench.domains.bank": ("Account", "Daily"),
-    "esbench.domains.video": ("Video",),
+    "esbench.domains.video": ("Video", "Progress"),
     "esbench.domains.inventory": ("Stock",),
 }
 

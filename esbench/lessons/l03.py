@@ -182,7 +182,7 @@ LOST = Prediction(number="03.2", minutes=1, question=_question, options=_options
 def _order_trials() -> list[Trial]:
     uploaded = video.VideoUploaded(path="s3://raw/a.mp4", uploaded_by="user_456")
     started = video.ProcessingStarted(worker_id="worker_5")
-    completed = video.ProcessingCompleted(output_path="s3://processed/a.mp4")
+    completed = video.ProcessingComplete(output_path="s3://processed/a.mp4")
     other = video.VideoUploaded(path="s3://raw/b.mp4", uploaded_by="user_9")
     return [([uploaded, started, completed],), ([other, started, completed],)]
 
@@ -190,7 +190,7 @@ def _order_trials() -> list[Trial]:
 STATUS = {
     "VideoUploaded": "uploaded",
     "ProcessingStarted": "processing",
-    "ProcessingCompleted": "success",
+    "ProcessingComplete": "success",
 }
 
 

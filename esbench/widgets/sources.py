@@ -30,7 +30,7 @@ NOUNS = {
     "AccountClosed": "closing",
     "VideoUploaded": "upload",
     "ProcessingStarted": "start",
-    "ProcessingCompleted": "completion",
+    "ProcessingComplete": "completion",
 }
 PAST = "_declared"  # where a declared projection keeps its calls
 
