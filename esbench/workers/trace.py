@@ -22,6 +22,8 @@ The words for what a worker ``did``; whoever has a new one adds it here:
     requeued     the event went to the tail of its queue
     parked       the event was put aside for a person (a dead letter)
     lost         the event is gone without an effect
+    skipped      it did nothing: the event's id was known, or its event is parked
+    refused      the store or the broker turned it away: another owns the partition
     joined, left, assigned, revoked    groups: who owns which partition
 """
 
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 DID = tuple(
     "took,wrote,passed over,held,waited,crashed,came back,acknowledged,failed,"
-    "requeued,parked,lost,joined,left,assigned,revoked".split(",")
+    "requeued,parked,lost,skipped,refused,joined,left,assigned,revoked".split(",")
 )
 WRITES = ("wrote", "passed over", "held")
 
