@@ -57,6 +57,11 @@ def test_committing_in_batches_costs_reading_twice_and_no_more(every):
     survives(SEEDS[:200], commit_every=every)
 
 
+def test_whoever_comes_back_commits_nothing_old():
+    """A sleeper with uncommitted offsets joins again; they don't undo the others'."""
+    survives([2855], commit_every=3, handler=add, initial=0)
+
+
 @pytest.mark.torture
 def test_thirty_thousand_storms_break_nothing():
     """The same, for as long as it takes."""

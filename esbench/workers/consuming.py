@@ -198,6 +198,7 @@ class Group:
         for place in self.owned.pop(name, ()):  # what it had, it knows nothing of
             upto = member.next.get(place, 0)
             self.flying += self._flying(member, place, member.hand, upto)
+        member.forget()  # whoever joins anew owns nothing, and commits nothing old
         if not member.is_alive:
             member.start(self.at)
             self._tell(member, "came back")
@@ -327,8 +328,7 @@ class Group:
         if member.hand is not None:
             self._step(member, member.hand)
         elif member.generation != self.generation:
-            member.forget()  # it asks for more, and hears that it is out
-            self._join(member.name)
+            self._join(member.name)  # it asks for more, and hears that it is out
         else:
             self._take(member)
 
