@@ -24,7 +24,8 @@ What it may not know: any other module.
     ├── Restore                  the files are at fault
     │   ├── NotALog              the folder holds something else, or a newer format
     │   └── Corrupt              a damaged, missing, swapped or foreign file
-    └── StoreError               the disk said no: full, forbidden, failing
+    ├── StoreError               the disk said no: full, forbidden, failing
+    └── BrokerError              Kafka said no: silent, unknown topic, credentials
 """
 
 from __future__ import annotations
@@ -175,6 +176,10 @@ class Corrupt(Restore):
 
 class StoreError(EsbenchError):
     """The disk said no: full, forbidden or failing. The log is as it was."""
+
+
+class BrokerError(EsbenchError):
+    """Kafka said no: it is silent, has no such topic, or does not know the caller."""
 
 
 def shorten(text: str, limit: int = 60) -> str:

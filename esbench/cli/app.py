@@ -16,6 +16,7 @@ from esbench.cli import (
     checking,
     demo,
     importing,
+    kafka,
     keeping,
     lab,
     making,
@@ -88,6 +89,8 @@ for command in (
     lab.lab,
 ):
     app.command(command.__name__.rstrip("_"))(command)
+
+app.add_typer(kafka.app, name="kafka")
 
 for hidden in (making.data, making.site):
     app.command(hidden.__name__, hidden=True)(hidden)
