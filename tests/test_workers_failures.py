@@ -254,11 +254,10 @@ def test_a_count_beside_outlives_the_process():
             raise KeyboardInterrupt  # the process ends here
         return listed(row, message)
 
-    counts, deaths = {}, 0
-    while True:
+    counts, deaths, worked = {}, 0, None
+    while worked is None and deaths < 10:
         try:
             worked = work_off(QUEUE, kill, counts=counts)
-            break
         except KeyboardInterrupt:
             deaths += 1
     assert deaths == 3
