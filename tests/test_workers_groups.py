@@ -248,6 +248,32 @@ def test_lag_grows_while_nobody_reads():
     assert crashed.lags[-1][1] == (0, 0, 0)
 
 
+def test_the_figures_add_up():
+    """Each tick's counters, and at the end all that was published is accounted for."""
+    for seed in range(20):
+        run = consume(**storm(seed))
+        figures = run.figures()
+        last = figures.row(-1, named=True)
+        assert last["published"] == sum(map(len, run.partitions))
+        assert last["processed"] == len(run.applied)
+        assert last["parked"] == len(run.letters)
+        assert last["processed"] + last["parked"] == len(run.trace.messages)
+        assert last["lag"] == last["age"] == 0
+        failed = sum(step.did == "failed" for step in run.trace.steps)
+        gave_up = sum(letter.error not in {"", "Died"} for letter in run.letters)
+        assert (last["failed"], last["retried"]) == (failed, failed - gave_up)
+        for name in ("published", "processed", "failed", "retried", "parked"):
+            assert figures[name].is_sorted()
+
+
+def test_what_waits_grows_older():
+    """A halted partition's lag stays and its age rises with every tick."""
+    run = consume(traffic(5), poison=["key_1/1"], policy=HALT, every=1, partitions=1)
+    lag, age = run.figures().tail(5).select("lag", "age").get_columns()
+    assert lag.min() > 0
+    assert age.diff().drop_nulls().unique().to_list() == [1]
+
+
 def test_a_member_that_joins_takes_its_share():
     """Nine partitions, three members, then a fourth: nobody has more than three."""
     run = consume(

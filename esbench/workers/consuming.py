@@ -125,7 +125,7 @@ class Group:
         self.applied: list[Applied] = []
         self.rebalances: list[Rebalance] = []
         self.ownerships: list[Ownership] = []
-        self.lags: list[tuple[int, tuple[int, ...]]] = []
+        self.lags: list[tuple[int, tuple[int, ...], int]] = []
         self.failures: dict[str, int] = defaultdict(int)
         self.delivered: dict[str, int] = defaultdict(int)
         self.most = 0
@@ -471,6 +471,7 @@ class Group:
     def _give_up(self, member: _Member, hand: _Hand, kind: str, says: str) -> bool:
         if self.setup.policy == HALT:
             self.halted.add(hand.partition)
+            self._tell(member, "waited", hand, says="its partition halts")
             member.next[hand.partition] = hand.offset
             member.hand = None
             self._alert(hand.message.event_id)
@@ -533,7 +534,16 @@ class Group:
             for lane, next_ in zip(self.lanes, self.committed, strict=True)
         )
         if not self.lags or self.lags[-1][1] != lag:
-            self.lags.append((self.at, lag))
+            self.lags.append((self.at, lag, self._age()))
+
+    def _age(self) -> int:
+        """Return for how many ticks the oldest event has been waiting."""
+        oldest = [
+            lane[next_][0]
+            for lane, next_ in zip(self.lanes, self.committed, strict=True)
+            if next_ < len(lane)
+        ]
+        return max(0, self.at - min(oldest, default=self.at))
 
     def _record(self, is_done: bool) -> Run:  # noqa: FBT001  # the answer, handed on
         trace = Trace(
@@ -553,6 +563,7 @@ class Group:
             rebalances=tuple(self.rebalances),
             applied=tuple(self.applied),
             lags=tuple(self.lags),
+            written=tuple(sorted(at for lane in self.lanes for at, _ in lane)),
             letters=self.letters.waiting,
             alerts=tuple(self.alerts),
             states=self.states,

@@ -14,8 +14,9 @@ the *fence* lets a write pass only from the latest owner of the partition.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -28,7 +29,7 @@ from esbench.workers.delivery import EFFECTIVELY_ONCE, Handler, Way
 from esbench.workers.failures import PARK_KEY, POLICIES, TRIES, Policy
 from esbench.workers.message import Message, messages
 from esbench.workers.partitions import KeyOf, Partitioner, lanes, partition
-from esbench.workers.trace import Trace
+from esbench.workers.trace import Step, Trace
 
 if TYPE_CHECKING:
     import polars as pl
@@ -145,7 +146,9 @@ class Run(Struct, frozen=True, kw_only=True):
         ownerships: who owned what when.
         rebalances: each time partitions were given out.
         applied: every change to a row, in order.
-        lags: (tick, lag of each partition), whenever one changed.
+        lags: (tick, lag of each partition, ticks that the oldest event has waited),
+            whenever a lag changed.
+        written: when each entry of a partition was written, in order.
         letters: the dead letters.
         alerts: the event ids of the letters that woke somebody.
         states: the last row of each aggregate.
@@ -163,7 +166,8 @@ class Run(Struct, frozen=True, kw_only=True):
     ownerships: tuple[Ownership, ...]
     rebalances: tuple[Rebalance, ...]
     applied: tuple[Applied, ...]
-    lags: tuple[tuple[int, tuple[int, ...]], ...]
+    lags: tuple[tuple[int, tuple[int, ...], int], ...]
+    written: tuple[int, ...]
     letters: tuple[Letter, ...]
     alerts: tuple[str, ...]
     states: dict[str, Any]
@@ -335,7 +339,9 @@ class Run(Struct, frozen=True, kw_only=True):
         import polars as pl
 
         rows = [
-            (at, place, lag) for at, each in self.lags for place, lag in enumerate(each)
+            (at, place, lag)
+            for at, each, _ in self.lags
+            for place, lag in enumerate(each)
         ]
         schema: dict[str, Any] = {
             "at": pl.Int64,
@@ -344,6 +350,30 @@ class Run(Struct, frozen=True, kw_only=True):
         }
         return pl.DataFrame(rows, schema=schema, orient="row")
 
+    def figures(self) -> pl.DataFrame:
+        """Return what one would watch, one row a tick.
+
+        Columns: at; published, processed, failed, retried, parked, each counted from
+        the start; lag (events not committed); age (ticks that the oldest has waited).
+        """
+        import polars as pl
+
+        rows, counts, lags = [], Counter[str](), list(self.lags)
+        happened: dict[int, list[str]] = defaultdict(list)
+        for at, word in _watched(self.trace.steps):
+            happened[at].append(word)
+        lag = age = since = 0
+        for at in range(self.ticks):
+            counts.update(happened[at])
+            counts["published"] = bisect_right(self.written, at)
+            if lags and lags[0][0] == at:
+                since, each, age = lags.pop(0)
+                lag = sum(each)
+            told = [counts[word] for word in FIGURES]
+            rows.append((at, *told, lag, age + at - since if lag else 0))
+        names = ("at", *FIGURES, "lag", "age")
+        return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.Int64), orient="row")
+
     def __repr__(self) -> str:
         """Count, and name what was broken."""
         broken = ", ".join(self.broken) or "nothing"
@@ -351,6 +381,23 @@ class Run(Struct, frozen=True, kw_only=True):
             f"Run({len(self.trace.messages)} events, {len(self.rebalances)} "
             f"assignments, {self.ticks} ticks, broken: {broken})"
         )
+
+
+FIGURES = ("published", "processed", "failed", "retried", "parked")
+
+
+def _watched(steps: Sequence[Step]) -> Iterable[tuple[int, str]]:
+    """Give what counters count, each with its tick."""
+    given_up = {"parked", "lost", "waited"}
+    for step, then in zip(steps, (*steps[1:], None), strict=True):
+        at = step.at // 1000
+        if step.did in {"wrote", "parked"}:
+            yield at, {"wrote": "processed"}.get(step.did, step.did)
+        elif step.did == "failed":
+            yield at, "failed"
+            is_same = then is not None and then.event_id == step.event_id
+            if then is None or not (is_same and then.did in given_up):
+                yield at, "retried"
 
 
 def _in_turn(
