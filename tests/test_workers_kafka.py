@@ -141,7 +141,13 @@ def test_what_arrived_twice_or_altered_is_said(cluster, log):
 # In one line
 
 
-def test_no_broker_is_told_in_a_line():
+@pytest.fixture
+def in_a_hurry(monkeypatch):
+    """Wait one second for an answer, not five."""
+    monkeypatch.setattr("esbench.workers.kafka.ASKED", 1.0)
+
+
+def test_no_broker_is_told_in_a_line(in_a_hurry):
     """A port where nobody listens."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -213,7 +219,7 @@ def suspicious_broker():
     server.close()
 
 
-def test_wrong_credentials_are_told_in_a_line():
+def test_wrong_credentials_are_told_in_a_line(in_a_hurry):
     """A broker that refuses to authenticate us."""
     settings = {
         "security.protocol": "SASL_PLAINTEXT",
@@ -258,7 +264,9 @@ def test_the_command_sends_a_log_and_says_what_arrived(capfd, folder):
     assert sum(row["sent"] for row in told["partitions"]) == told["receipt"]["read"]
 
 
-def test_the_command_tells_a_silent_broker_in_a_line(capfd, folder, tmp_path):
+def test_the_command_tells_a_silent_broker_in_a_line(
+    capfd, folder, tmp_path, in_a_hurry
+):
     """Exit code 1, one line, no traceback; the settings' file is read."""
     config = tmp_path / "kafka.properties"
     config.write_text("# mine\nsocket.timeout.ms = 1000\n")

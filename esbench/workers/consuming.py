@@ -237,8 +237,9 @@ class Group:
 
     def _rebalance(self) -> None:
         for name, member in list(self.group.items()):
-            if not member.is_awake(self.at):  # whoever does not answer is left out
+            if not member.is_awake(self.at):
                 del self.group[name]
+                self.why.append(f"{name} did not answer")
         before, places = self.owned, range(len(self.lanes))
         self.owned = self.setup.assignor(self.group, len(self.lanes), before)
         was, is_ = _by_place(before), _by_place(self.owned)

@@ -38,7 +38,8 @@ from esbench.workers.trace import Step, Trace
 if TYPE_CHECKING:
     import polars as pl
 
-PATIENCE = 30.0  # seconds
+ASKED = 5.0  # seconds for an answer about topics
+PATIENCE = 30.0  # seconds of silence while something is left to send or read
 IN_PROCESS = "in this process"
 
 # By the older protocol the stand-in lets nobody into a group that all have left, until
@@ -85,7 +86,7 @@ class Cluster:
     def topics(self) -> dict[str, int]:
         """Return the topics there are, each with its number of partitions."""
         with self._producer() as producer, self._speaking():
-            found = producer.list_topics(timeout=5).topics
+            found = producer.list_topics(timeout=ASKED).topics
         return {name: len(topic.partitions) for name, topic in sorted(found.items())}
 
     @contextmanager
@@ -251,7 +252,7 @@ def send(
 def _look_for(cluster: Cluster, client: Any, topic: str) -> int:
     """Return how many partitions a topic has; a producer's asking may make it."""
     try:
-        found = client.list_topics(topic, timeout=5).topics[topic]
+        found = client.list_topics(topic, timeout=ASKED).topics[topic]
     except _library().KafkaException:
         client.poll(0)  # the deeper cause waits there to be told
         raise
@@ -425,7 +426,7 @@ class _Reading:
         count = _look_for(self.cluster, scout, self.topic)
         places = [place(self.topic, number) for number in range(count)]
         for each in places:
-            low, high = scout.get_watermark_offsets(each, timeout=5)
+            low, high = scout.get_watermark_offsets(each, timeout=ASKED)
             self.ends[each.partition] = high
             self.committed[each.partition] = low
         for each in scout.committed(places, timeout=10):
