@@ -74,7 +74,7 @@ def status(row, message):
             return "uploaded"
         case video.ProcessingStarted():
             return "processing"
-        case video.ProcessingCompleted():
+        case video.ProcessingComplete():
             return "success"
     return row
 

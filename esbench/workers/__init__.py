@@ -13,6 +13,22 @@
     simulated.py   many aggregates and a clock: parallelism, waiting, memory
     tournament.py  each fix against every order, with its scope and its price
 
+    keys.py        which id to take as the key, and what each choice costs
+    partitions.py  Kafka's murmur2: which key goes where, and how evenly
+    growth.py      one more partition: which keys move, and whose order breaks when
+    assignors.py   who gets which partitions: range, round robin, sticky
+    groups.py      a consumer group: who owned what when, what was read twice
+    consuming.py   how its members take turns, tick by tick
+    weather.py     made-up trouble for a group, in one seed
+    delivery.py    how often an event counts: every crash point, as an exact table
+    inbox.py       an effect and the memory of it, in one transaction
+    failures.py    five policies for an event that fails, and what each costs
+    backoff.py     waiting between tries: doubled, with jitter and a cap
+    dead_letters.py  what could not be handled: a log, looked at and redriven
+    monitoring.py  what one watches: counts, lag, age, durations
+    kafka.py       the same through Kafka, held against the log
+
+What the first half makes is exported here; the second half is imported by its files.
 The guarantee: everything random takes a seed, and the same seed gives the same run on
 every machine. Nothing is called fixed without its scope: proved for all orders,
 sampled, or refuted with a witness.
