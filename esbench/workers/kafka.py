@@ -47,6 +47,12 @@ IN_PROCESS = "in this process"
 IN_STAND_IN = {"group.protocol": "consumer"}
 ELSEWHERE = {"partition.assignment.strategy": "roundrobin"}
 
+# What a broker answers to the offsets of one that has lost the partition.
+LOST_IT = frozenset(
+    "ILLEGAL_GENERATION UNKNOWN_MEMBER_ID REBALANCE_IN_PROGRESS FENCED_MEMBER_EPOCH "
+    "STALE_MEMBER_EPOCH _ASSIGNMENT_LOST".split()
+)
+
 
 class Cluster:
     """A Kafka cluster: where it is, and how to speak to it.
@@ -233,7 +239,7 @@ def send(
             places[event_id] = taken.partition(), taken.offset()
 
     with cluster._producer() as producer, cluster._speaking():
-        _look_for(cluster, producer, topic)
+        _look_for(cluster, producer, topic, waits=ASKED)
         for row in rows:
             _produce(producer, topic, row, key, delivered)
         producer.flush(PATIENCE)
@@ -249,16 +255,31 @@ def send(
     )
 
 
-def _look_for(cluster: Cluster, client: Any, topic: str) -> int:
-    """Return how many partitions a topic has; a producer's asking may make it."""
-    try:
-        found = client.list_topics(topic, timeout=ASKED).topics[topic]
-    except _library().KafkaException:
-        client.poll(0)  # the deeper cause waits there to be told
-        raise
-    if found.error is not None:
-        raise cluster.error(found.error, topic)
-    return len(found.partitions)
+def _look_for(cluster: Cluster, client: Any, topic: str, *, waits: float = 0.0) -> int:
+    """Return how many partitions a topic has.
+
+    Args:
+        cluster: where.
+        client: a producer, whose asking may make the topic, or a consumer.
+        topic: its name.
+        waits: seconds to go on asking for a topic that may be in the making.
+    """
+    until = time.monotonic() + waits
+    while True:
+        try:
+            found = client.list_topics(topic, timeout=ASKED).topics[topic]
+        except _library().KafkaException:
+            client.poll(0)  # the deeper cause waits there to be told
+            raise
+        if found.error is None and found.partitions:
+            return len(found.partitions)
+        if time.monotonic() >= until:
+            raise (
+                unknown_topic(cluster, topic)
+                if found.error is None
+                else cluster.error(found.error, topic)
+            )
+        time.sleep(0.1)
 
 
 def _produce(
@@ -489,7 +510,14 @@ class _Reading:
         self._tell(name, "wrote", record, message, state=plain(after))
 
     def _commit(self, name: str, consumer: Any, record: Any) -> None:
-        consumer.commit(message=record, asynchronous=False)
+        try:
+            consumer.commit(message=record, asynchronous=False)
+        except _library().KafkaException as error:
+            if error.args[0].name() not in LOST_IT:
+                raise
+            message = self.arrived[-1][2]  # whoever owns it now reads it again
+            self._tell(name, "refused", record, message)
+            return
         self.committed[record.partition()] = record.offset() + 1
         self._tell(name, "acknowledged", record, self.arrived[-1][2])
 
