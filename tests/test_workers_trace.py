@@ -171,6 +171,7 @@ def test_messages_are_equal_by_content():
     (one,) = messages([Priced(price="1.00", tags={})])
     other = Message(**{n: getattr(one, n) for n in one.__struct_fields__[:-1]})
     assert one == other
+    assert (one != other) is False
     assert hash(one) == hash(other)
     assert one != replace(one, version=2)
     assert one != msgspec.json.encode(one)

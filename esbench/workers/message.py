@@ -52,6 +52,10 @@ class Message(Struct, frozen=True, kw_only=True, eq=False):
             return NotImplemented
         return _said(self) == _said(other)
 
+    def __ne__(self, other: object) -> bool:
+        """Say the opposite, which the struct's own would not."""
+        return not self == other
+
     def __hash__(self) -> int:
         """Tell messages apart by id, as a handler does."""
         return hash(self.event_id)
