@@ -7,7 +7,7 @@
     output.py     answers as JSON, CSV, Parquet and text
     tables.py     text: for a terminal of any width, and for a pipe
     demo.py writing.py importing.py reading.py checking.py keeping.py snapshots.py
-    kafka.py lab.py making.py    commands
+    kafka.py lab.py making.py classroom.py    commands
     report.py     what an import found, for a person
     complete.py   what a shell offers
 

@@ -14,6 +14,7 @@ import typer
 
 from esbench.cli import (
     checking,
+    classroom,
     demo,
     importing,
     kafka,
@@ -91,6 +92,7 @@ for command in (
     app.command(command.__name__.rstrip("_"))(command)
 
 app.add_typer(kafka.app, name="kafka")
+app.add_typer(classroom.classroom, name="class")
 
 for hidden in (making.data, making.site):
     app.command(hidden.__name__, hidden=True)(hidden)

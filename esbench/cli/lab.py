@@ -32,7 +32,7 @@ from esbench.cli import tables
 from esbench.cli.making import root
 from esbench.cli.run import Failed, Misuse
 
-LAID = ".laid.json"
+LAID, MARK = ".laid.json", ".class.json"
 FIRST_PORT, PORTS = 8888, 50
 PATIENCE = 120.0
 QUIET = {
@@ -59,6 +59,14 @@ def lab(
     copies_only: Annotated[
         bool, typer.Option("--copies-only", help="Lay the copies, start nothing.")
     ] = False,
+    kit: Annotated[
+        Path | None,
+        typer.Option(
+            "--folder",
+            metavar="FOLDER",
+            help="Open this folder instead, such as a kit from your instructor.",
+        ),
+    ] = None,
 ) -> None:
     """Open the lessons in JupyterLab, on working copies in .lessons/.
 
@@ -68,7 +76,15 @@ def lab(
     Examples:
       esbench lab
       esbench lab --fresh 03
+      esbench lab --folder kit
     """
+    if kit is not None:
+        if fresh or copies_only:
+            raise Misuse("--folder opens what is there: --fresh lays other copies")
+        if not any(kit.glob("*.ipynb")):
+            raise Misuse(f"there is no notebook in {kit}: name the folder of a kit")
+        _serve(kit.resolve(), browser=browser)
+        return
     place = root()
     folder = place / ".lessons"
     for line in lay(place / "notebooks", folder, fresh or []):
@@ -94,10 +110,10 @@ def lay(lessons: Path, folder: Path, fresh: list[str]) -> list[str]:
     names = sorted(path.name for path in lessons.glob("*.ipynb"))
     _check_fresh(fresh, names)
     folder.mkdir(exist_ok=True)
-    laid = _read_laid(folder)
+    laid, word = _read_laid(folder), kept_word(folder)
     said: list[str] = []
     for name in names:
-        clean = _without_outputs((lessons / name).read_text(encoding="utf-8"))
+        clean = _without_outputs((lessons / name).read_text(encoding="utf-8"), word)
         anew = any(word == "all" or name.startswith(word) for word in fresh)
         said += _lay_one(folder / name, clean, laid, anew=anew)
     _write_whole(folder / LAID, json.dumps(laid, indent=1, sort_keys=True))
@@ -138,9 +154,9 @@ def _read_laid(folder: Path) -> dict[str, str]:
         return {}
 
 
-def _without_outputs(text: str) -> str:
-    """Return a notebook as it is before anybody has run it."""
-    notebook = json.loads(text)
+def _without_outputs(text: str, word: str | None) -> str:
+    """Return a notebook as it is before anybody has run it, with the class's seed."""
+    notebook = json.loads(_worded(text, word))
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code":
             cell["outputs"], cell["execution_count"] = [], None
@@ -149,13 +165,64 @@ def _without_outputs(text: str) -> str:
 
 
 def _fingerprint(text: str) -> str:
-    """Return a hash of what a person writes in a notebook; running it changes none."""
+    """Return a hash of what a person writes in a notebook.
+
+    Running it changes none, and neither does the code word of a class.
+    """
+    from esbench.lessons.classword import worded
+
     try:
         cells: list[dict[str, Any]] = json.loads(text)["cells"]
-        kept = [[c["cell_type"], "".join(c["source"])] for c in cells]
+        kept = [[c["cell_type"], worded("".join(c["source"]), None)] for c in cells]
     except (ValueError, KeyError, TypeError):
         kept = [["broken", text]]
     return hashlib.sha256(json.dumps(kept).encode()).hexdigest()
+
+
+# --- the code word of a class ----------------------------------------------------
+
+
+def kept_word(folder: Path) -> str | None:
+    """Return the code word that was set for the copies in a folder, if one was."""
+    from esbench.lessons.classword import checked
+
+    try:
+        word = json.loads((folder / MARK).read_text(encoding="utf-8"))["word"]
+        return None if word is None else checked(word)
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def keep_word(folder: Path, word: str | None) -> int:
+    """Set the code word in a folder's copies, or take it out; return how many changed.
+
+    Only the line of the seed is touched, and only as it was laid: a seed of one's own
+    stays, and so does a copy that can't be read.
+    """
+    folder.mkdir(exist_ok=True)
+    _write_whole(folder / MARK, json.dumps({"word": word}))
+    changed = 0
+    for copy in sorted(folder.glob("*.ipynb")):
+        before = copy.read_text(encoding="utf-8", errors="surrogateescape")
+        after = _worded(before, word)
+        if after != before:
+            _write_whole(copy, after)
+            changed += 1
+    return changed
+
+
+def _worded(text: str, word: str | None) -> str:
+    """Return a notebook's text with the class's seed in its cells."""
+    from esbench.lessons.classword import worded
+
+    try:
+        notebook = json.loads(text)
+        for cell in notebook["cells"]:
+            source = "".join(cell["source"])
+            cell["source"] = worded(source, word).splitlines(keepends=True)
+        return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+    except (ValueError, LookupError, TypeError):
+        return text
 
 
 def _write_whole(path: Path, text: str) -> None:

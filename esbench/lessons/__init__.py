@@ -3,12 +3,15 @@
     predict("00.1", "B", ...)    commit to an answer before it is shown
     check("00.2", kept)          "passed: …" or "not yet: …", never an error
     hint("00.2")                 the next of three hints
+    seed("maple")                the seed of a class, by its code word
 
     exercise.py prediction.py    what they are, and how they judge
     l00.py … l20.py              one file a lesson: its tasks as data
     designs.py waiting.py        what lesson 01 compares and measures, on SQLite
     tampering.py                 what lesson 02 spoils, and who notices
     course.py                    which lessons there are, the routes
+    classword.py kit.py          a class's code word, and learners' copies
+    returned.py                  what returned notebooks say, read and never run
     build.py                     runs notebooks for the repository; nobody imports it
 
 The guarantee: nothing here raises on account of a learner's answer, and nothing leaves
@@ -22,12 +25,13 @@ from collections import Counter
 from typing import Any
 
 from esbench.errors import NotFound
+from esbench.lessons.classword import seed
 from esbench.lessons.course import LESSONS, ROUTES, task
 from esbench.lessons.exercise import Exercise, judge
 from esbench.lessons.prediction import OPEN, Prediction, ask
 from esbench.lessons.verdict import Asked, Hint, Verdict
 
-__all__ = ["predict", "check", "hint", "LESSONS", "ROUTES"]
+__all__ = ["predict", "check", "hint", "seed", "LESSONS", "ROUTES"]
 
 _asked: Counter[str] = Counter()
 
