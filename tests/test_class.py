@@ -14,7 +14,7 @@ from esbench import lessons
 from esbench.cli.lab import keep_word, kept_word, lay
 from esbench.cli.run import run
 from esbench.errors import NotFound, ReadOnly
-from esbench.lessons import course, l00, returned
+from esbench.lessons import course, l00, returned, sheet
 from esbench.lessons.classword import PLAIN, worded
 from esbench.lessons.exercise import cell as exercise_cell
 from esbench.lessons.kit import lay_kit
@@ -162,6 +162,62 @@ def test_the_command_tells_where_the_word_goes(call, monkeypatch, tmp_path):
     assert call("class", "word")[1] in out
     assert "no code word" in call("class", "word", "--forget")[1]
     assert call("class", "word", "Ma ple")[0] == 1
+
+
+# the sheet
+
+
+def test_a_sheet_names_the_lessons_that_fit():
+    """A class of 45 minutes has 00 and 03; a longer one has more, and time to talk."""
+    numbers = {
+        minutes: [one.number for one in sheet.plan(minutes)]
+        for minutes in sheet.LENGTHS
+    }
+    assert numbers[45] == ["00", "03"]
+    assert set(numbers[45]) < set(numbers[90]) < set(numbers[180])
+    for minutes, chosen in numbers.items():
+        taken = sum(course.lesson(number).minutes for number in chosen)
+        assert taken <= minutes - minutes / sheet.TALK
+    with pytest.raises(NotFound, match="no lesson fits into 5 minutes"):
+        sheet.plan(5)
+
+
+def test_a_sheet_has_the_letters_that_the_class_sees(call, back):
+    """The votes of a sheet are those that a learner's notebook asked."""
+    code, out, err = call("class", "sheet", "--minutes", "15", "--word", "maple")
+    assert (code, err) == (0, "")
+    [saved] = [
+        "".join(cell["outputs"][0]["data"]["text/plain"]).splitlines()
+        for cell in load(back / "ann" / FIRST)["cells"]
+        if 'predict("00.1"' in "".join(cell["source"])
+    ]
+    assert f"Vote 00.1: {saved[0]}" in out
+    for line in saved[1:5]:
+        sign = "right" if line[2] == LETTER else "wrong"
+        assert f"- {line[2:]}  ({sign}: " in out
+
+
+def test_a_sheet_is_made_of_the_lesson_itself(call):
+    """Question, idea, stages, exercises, mistakes and summary are the lesson's own."""
+    out = call("class", "sheet", "--minutes", "15")[1]
+    assert "Open: 00_start_here.ipynb" in out
+    assert "Say: How much was on Alice's account" in out
+    assert "Show: `small_time_machine(" in out
+    assert "Vote: What was the balance at the end of Jan 20?" in out
+    for slip in l00.KEPT.mistakes:
+        assert slip.hint in out
+    assert "To end: A text filter on timestamps" in out
+    assert "Exercise 00.2 (3 min): write kept" in out
+    assert "seed 1." in out
+
+
+def test_a_lesson_that_does_not_run_makes_no_sheet():
+    """A cell that fails is named; one that is meant to fail is not."""
+    cell = {"cell_type": "code", "source": "1 / 0", "metadata": {}}
+    with pytest.raises(NotFound, match="does not run: 1 / 0"):
+        list(sheet.steps([cell], 1))
+    meant = {**cell, "metadata": {"tags": ["raises-exception"]}}
+    assert list(sheet.steps([meant], 1)) == []
 
 
 # the kit

@@ -1,7 +1,7 @@
 """``esbench class``: what an instructor does before, in and after a lesson.
 
-What lives here: the commands ``word``, ``strip`` and ``check``, and how their answers
-look.
+What lives here: the commands ``word``, ``sheet``, ``strip`` and ``check``, and how
+their answers look.
 The guarantee: nothing of a learner's is overwritten, and no code of a returned notebook
 runs in this process, nor anywhere at all without ``--run``.
 What it may not know: how an answer is judged, how a notebook is run again.
@@ -98,6 +98,37 @@ def _about(chosen: str | None, number: int | None) -> Iterator[str]:
     yield f"every learner:   esbench class word {chosen}"
     yield f'or in the notebook:   seed = lessons.seed("{chosen}")'
     yield f"on the pages:   index.html?class={chosen}"
+
+
+# --- the run sheet ---------------------------------------------------------------
+
+
+@classroom.command()
+def sheet(
+    *,
+    minutes: Annotated[
+        int, typer.Option("--minutes", metavar="N", help="45, 90 or 180.", min=1)
+    ] = 45,
+    word: Word = None,
+) -> None:
+    """Print a run sheet: what to open, say, ask and vote on, and where people stick.
+
+    It is made from the lessons themselves, which are run for it, so that the letters
+    are those that the class will see.
+
+    \b
+    Examples:
+      esbench class sheet --minutes 90
+      esbench class sheet --minutes 45 --word maple > sheet.md
+    """
+    from esbench.lessons import seed
+    from esbench.lessons.sheet import sheet as lines
+
+    place = root()
+    said = word or kept_word(place / ".lessons")
+    number = seed(said) if said else 1
+    for line in lines(minutes, place / "notebooks", number, said):
+        tables.out(line)
 
 
 # --- learners' copies ------------------------------------------------------------

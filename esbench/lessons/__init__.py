@@ -11,6 +11,7 @@
     tampering.py                 what lesson 02 spoils, and who notices
     course.py                    which lessons there are, the routes
     classword.py kit.py          a class's code word, and learners' copies
+    sheet.py                     what an instructor opens, says and asks
     returned.py                  what returned notebooks say, read and never run
     build.py                     runs notebooks for the repository; nobody imports it
 
