@@ -447,9 +447,9 @@ def test_a_hostile_notebook_has_a_line_and_stops_no_other(call, back, tmp_path):
     assert (code, err) == (1, "")
     assert "\x1b" not in out
     told = {
-        line.split(" could ")[0]: line.split(": ", 1)[1]
+        line.split(" was not done: ")[0]: line.split(": ", 1)[1]
         for line in out.splitlines()
-        if " could not be read: " in line
+        if " was not done: " in line
     }
     assert set(told) | {"e_odd.ipynb", "h_signs.ipynb", "z.ipynb"} == {
         path.name.replace("\x1b", "\\x1b") for path in tmp_path.iterdir()

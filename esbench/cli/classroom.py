@@ -185,31 +185,76 @@ def check(
     mistakes: Annotated[
         bool, typer.Option("--mistakes", help="Only the class's typical mistakes.")
     ] = False,
+    run: Annotated[
+        bool,
+        typer.Option(
+            "--run", help="Run them again in a sandbox; needs bubblewrap, on Linux."
+        ),
+    ] = False,
+    seconds: Annotated[
+        float,
+        typer.Option(
+            "--seconds", metavar="N", min=1, help="What a notebook may take with --run."
+        ),
+    ] = 120,
 ) -> None:
     """Read the answers saved in returned notebooks, running none of their code.
 
     Shows what passed, what was never run, and what the class typically gets wrong.
     Ends with 0 when every notebook could be read, with 1 when one could not.
 
+    With --run each is run again without network, with one folder to write into, and
+    with limits of time, memory and processes. A saved answer shows what somebody saved,
+    one run again what the code gives.
+
     \b
     Examples:
       esbench class check returned/
       esbench class check returned/ --csv > answers.csv
       esbench class check returned/ --mistakes --csv
+      esbench class check returned/ --run
     """
     from esbench.lessons import returned
 
     wanted = _form(json=json, csv=csv, file=output)
+    if run:
+        _refuse_to_run()
     answers: list[Answer] = []
     troubles: list[Trouble] = []
-    for _, _, found in returned.read(folder):
+    for path, name, found in returned.read(folder):
         if isinstance(found, returned.Trouble):
             troubles.append(found)
+        elif run:
+            tables.err(f"running {name}")
+            anew, stopped = _anew(path, name, found, seconds)
+            answers += anew
+            troubles += stopped
         else:
             answers += found
     _give(answers, troubles, wanted, only_mistakes=mistakes)
     if troubles:
         raise typer.Exit(Failed.exit_code)
+
+
+def _refuse_to_run() -> None:
+    from esbench.cli.sandbox import refusal
+
+    if why := refusal():
+        raise Failed(why)
+
+
+def _anew(
+    path: Path, name: str, saved: list[Answer], seconds: float
+) -> tuple[list[Answer], list[Trouble]]:
+    """Run a notebook again; return its answers, and why it was ended if it was."""
+    from esbench.cli.sandbox import Limits, rerun
+    from esbench.lessons import returned
+
+    cells = returned.cells_of(path)
+    ran = rerun([one.source for one in cells], Limits(seconds=seconds))
+    anew = returned.answers_in(name, returned.ran_anew(cells, ran.outputs))
+    stopped = [returned.Trouble(notebook=name, why=ran.stopped)] if ran.stopped else []
+    return returned.compared(saved, anew), stopped
 
 
 def _form(*, json: bool, csv: bool, file: Path | None) -> output.Form:
@@ -270,6 +315,12 @@ def _tell(answers: list[Answer], wrong: list[Typical], *, only_mistakes: bool) -
     if not only_mistakes:
         tables.print_grid(tables.grid_of(_by_notebook(answers), "UTC"))
         tables.out()
+    for one in answers:
+        if one.saved == "passed" != one.result:
+            tables.out(
+                f"{one.notebook}: {one.task} was saved as passed; run again it is "
+                f"{one.result}"
+            )
     if not wrong:
         tables.out("no typical mistake: nobody was told what is wrong")
         return
@@ -309,4 +360,4 @@ def _by_notebook(answers: list[Answer]) -> pl.DataFrame:
 
 def _tell_troubles(troubles: list[Trouble], say: Any) -> None:
     for one in troubles:
-        say(f"{one.notebook} could not be read: {one.why}")
+        say(f"{one.notebook} was not done: {one.why}")

@@ -20,7 +20,7 @@ import re
 import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,7 @@ class Answer:
         result: passed, not yet, not tried, never run, missing, or does not fit.
         said: what the check or the prediction said, or what does not fit.
         written: what people typically write who hear that; "" if it is unknown.
+        saved: the result that was saved, where this one comes from running it again.
     """
 
     notebook: str
@@ -70,6 +71,7 @@ class Answer:
     result: str
     said: str
     written: str
+    saved: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +118,24 @@ def cells_of(path: Path) -> list[Cell]:
         Unreadable: it is no notebook, or none that a person made.
     """
     return [_cell(each) for each in code_cells(loaded(path))]
+
+
+def ran_anew(cells: Iterable[Cell], outputs: Mapping[int, Any]) -> list[Cell]:
+    """Return cells with what running them again gave, by place, and nothing else."""
+    return [
+        Cell(
+            source=each.source,
+            says=_words(outputs.get(place)),
+            was_run=place in outputs,
+        )
+        for place, each in enumerate(cells)
+    ]
+
+
+def compared(saved: Iterable[Answer], anew: Iterable[Answer]) -> list[Answer]:
+    """Return the answers of a second run, each with the result that was saved."""
+    pairs = zip(saved, anew, strict=True)
+    return [replace(after, saved=before.result) for before, after in pairs]
 
 
 def loaded(path: Path) -> dict[str, Any]:
