@@ -11,6 +11,7 @@
     verdict.py     what can still become of it; the shortest way to lose
     fixes.py       ten ways to handle an event: locks, guards, buffers, partitions
     simulated.py   many aggregates and a clock: parallelism, waiting, memory
+    real.py        three processes, real queues and a real row: observed, predicted
     tournament.py  each fix against every order, with its scope and its price
 
     keys.py        which id to take as the key, and what each choice costs
@@ -66,6 +67,7 @@ from esbench.workers.fixes import (
 )
 from esbench.workers.handling import Handling, handling
 from esbench.workers.message import Message, messages
+from esbench.workers.real import Observed, race_for_real
 from esbench.workers.run import moves_of, run, told
 from esbench.workers.schedules import Move, Schedules, schedules, spread
 from esbench.workers.simulated import Cost, cost, simulated
@@ -133,6 +135,9 @@ __all__ = [
     "IDEMPOTENT",
     "cost",
     "Cost",
+    # for real
+    "race_for_real",
+    "Observed",
     # what happened
     "simulated",
     "run",
