@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.page import OWN, Chapter, Line, spelled
+from benchmarks.rows.ordering import GROWN, LISTED, LISTED_ORDERS
 from benchmarks.rows.size import SHARES
 
 INK, PAPER = "#1f2329", "#fefefd"  # drawn in these
@@ -159,6 +160,28 @@ def _growth(figure: Any, lines: Sequence[Line]) -> None:
         _beside(panel, work, place, color=colour)
 
 
+def _lattice(figure: Any, lines: Sequence[Line]) -> None:
+    """Draw the time of exact counting against the number of orders, and of listing."""
+    figure.set_size_inches(WIDTH, 3.6)
+    panel = figure.subplots()
+    panel.set_xscale("log")
+    panel.set_yscale("log")
+    groups = {w: some for (w, _), some in _groups(lines).items() if GROWN in w}
+    for (work, some), colour in zip(groups.items(), CALLS, strict=False):
+        sizes = [float(line.who) for line in some]
+        medians = [line.figure.median for line in some]
+        panel.plot(sizes, medians, marker="o", markersize=4, color=colour)
+        _beside(panel, work.split(", ")[1], (sizes[-1], medians[-1]), color=colour)
+    for line in lines:
+        if line.who == LISTED:
+            place = (LISTED_ORDERS, line.figure.median)
+            panel.plot(*place, marker="s", markersize=5, color=OTHERS)
+            _beside(panel, LISTED, place, color=OTHERS)
+    panel.set_xlabel("orders")
+    panel.set_ylabel("milliseconds")
+    panel.grid(color=QUIET, alpha=0.3, linewidth=0.6)
+
+
 def apart(ends: dict[str, float], low: float, high: float) -> dict[str, float]:
     """Return heights near those of ``ends`` on which texts don't overlap.
 
@@ -193,4 +216,6 @@ DRAWN: dict[str, Callable[[Any, Sequence[Line]], None]] = {
     "large": _bars,
     "series": _bars,
     "growth": _growth,
+    "orders": _lattice,
+    "simulated": _bars,
 }

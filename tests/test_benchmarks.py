@@ -272,7 +272,7 @@ def test_a_missing_peer_is_named():
 def test_every_row_has_a_name_of_its_own():
     """Rows are asked for by name, and reasons belong to rows that exist."""
     names = [row.name for row in ROWS]
-    assert len(set(names)) == len(names) == 15
+    assert len(set(names)) == len(names) == 17
     assert set(results.reasons()) <= set(names)
     assert set(pictures.DRAWN) <= set(names)
 

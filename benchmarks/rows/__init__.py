@@ -12,7 +12,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from benchmarks.page import Page
-from benchmarks.rows import balances, growth, reading, size, upkeep, writing
+from benchmarks.rows import balances, growth, ordering, reading, size, upkeep, writing
 from benchmarks.setting import Setting
 
 
@@ -82,5 +82,17 @@ ROWS = (
         title="What growth costs",
         run=growth.growth,
         seconds=130,
+    ),
+    Row(
+        name="orders",
+        title="Every order, counted exactly",
+        run=ordering.orders,
+        seconds=15,
+    ),
+    Row(
+        name="simulated",
+        title="Workers, simulated",
+        run=ordering.simulation,
+        seconds=15,
     ),
 )

@@ -133,6 +133,8 @@ def plain(value: Any) -> Any:
     Raises:
         InvalidSchedule: something that JSON has no words for.
     """
+    if value is None or type(value) in {str, int, bool}:
+        return value  # words of JSON already
     try:
         return msgspec.json.decode(msgspec.json.encode(value, order="deterministic"))
     except (TypeError, ValueError) as error:

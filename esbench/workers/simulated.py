@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from heapq import heapify, heapreplace
+from operator import attrgetter, itemgetter
 from random import Random
 from typing import Any
 
@@ -144,7 +145,7 @@ def worked(
         else:
             heapreplace(free, (ended, lane))
         found.append(Work(ended, lane, taken, begun, message))
-    return sorted(found, key=lambda each: (each.ended, each.lane))
+    return sorted(found, key=attrgetter("ended", "lane"))
 
 
 def _steps(done: list[Work], names: tuple[str, ...], hands: Handling) -> list[Step]:
@@ -152,19 +153,30 @@ def _steps(done: list[Work], names: tuple[str, ...], hands: Handling) -> list[St
     rows: dict[str, Any] = {}
     for each in done:
         message, name = each.message, names[each.lane]
+        event_id, at = message.event_id, each.taken // TICKS
         before = rows.get(message.aggregate_id, hands.initial)
         row = rows[message.aggregate_id] = hands.handler(own(before), message)
-        took = Step(at=0, worker=name, did="took", event_id=message.event_id)
+        took = Step(at=at, worker=name, did="took", event_id=event_id)
         steps.append((each.taken, 1, took))
         if each.begun > each.taken:
-            steps.append((each.taken, 2, replace(took, did="waited")))
-        did = "wrote" if row != before else "passed over"
-        if message.event_id in hands.held(row):
-            did = "held"
-        state = plain(hands.shows(row))
-        steps.append((each.ended, 0, replace(took, did=did, state=state)))
-    steps.sort(key=lambda each: each[:2])
-    return [replace(step, at=at // TICKS) for at, _, step in steps]
+            waited = Step(at=at, worker=name, did="waited", event_id=event_id)
+            steps.append((each.taken, 2, waited))
+        wrote = Step(
+            at=each.ended // TICKS,
+            worker=name,
+            did=_did(event_id, before, row, hands),
+            event_id=event_id,
+            state=plain(hands.shows(row)),
+        )
+        steps.append((each.ended, 0, wrote))
+    steps.sort(key=itemgetter(0, 1))
+    return [step for _, _, step in steps]
+
+
+def _did(event_id: str, before: Any, row: Any, hands: Handling) -> str:
+    if event_id in hands.held(row):
+        return "held"
+    return "passed over" if row == before else "wrote"
 
 
 # --- what it costs ---------------------------------------------------------------
