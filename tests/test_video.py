@@ -51,6 +51,7 @@ def test_a_video_goes_its_way_by_commands():
         ((0,), 4, "Complete is for a video that is processing"),
         ((0, 1, 2), 3, "20 percent can't follow 40"),
         ((0, 1, 4), 2, "this one is success"),
+        ((0, 1, 4), 1, "this one is success"),
         ((0, 6), 1, "this one is deleted"),
     ],
 )
