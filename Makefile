@@ -3,7 +3,7 @@
 PYTHON ?= python3
 RUN = $(PYTHON) esbench/bootstrap.py
 
-.PHONY: help lab test demo data site bench torture lock
+.PHONY: help lab test demo data site bench wheelhouse torture lock
 
 help:  ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
@@ -25,6 +25,9 @@ site:  ## set up, then make every lesson a page that needs no server
 
 bench:  ## set up, then measure beside the peers, about 15 minutes long
 	@$(RUN) bench
+
+wheelhouse:  ## set up, then make a folder for a USB stick, to set up offline
+	@$(RUN) wheelhouse
 
 torture:  ## set up, then run the tests that take long
 	@$(RUN) torture

@@ -7,6 +7,8 @@ Run by path, with any Python from 3.11 to 3.14 and nothing else installed:
 Guarantee: what was asked runs inside `.venv`, which holds what the hash-pinned lock
 names and this package. A stamp inside it, written last, says that it is whole: with
 the stamp a run starts at once and needs no network, without it `.venv` is made anew.
+Where a folder `wheels` lies beside this package, as `wheelhouse` makes it, packages are
+taken from there alone and no index is asked.
 A set-up that fails says why in one sentence and takes its half-made `.venv` away; a
 whole one that it had not touched yet stays as it was.
 
@@ -39,6 +41,23 @@ STAMP = os.path.join(VENV, "esbench-set-up.json")
 GUARD = os.path.join(VENV, "esbench-set-up.lock")
 LESSONS, TESTS = "requirements.lock", "requirements-test.lock"
 BENCH = "requirements-bench.lock"
+WHEELS = os.path.join(ROOT, "wheels")
+
+# What a folder for a USB stick takes along of the project; the last ones for show.
+CARRIED = ["esbench", "notebooks", "data", "pyproject.toml", LESSONS, "LICENSE"]
+CARRIED += ["README.md", "CHANGELOG.md", "Makefile", "environment.yml", ".pictures"]
+
+# Systems that a stick can be made for beside this one: what a lock's conditions call
+# them, and which wheels run there.
+SYSTEMS = {
+    "windows": ("win32", "nt", "AMD64", ["win_amd64"]),
+    "macos": ("darwin", "posix", "arm64", ["macosx_14_0_arm64"]),
+    "macos-intel": ("darwin", "posix", "x86_64", ["macosx_14_0_x86_64"]),
+    "linux": ("linux", "posix", "x86_64", ["manylinux_2_{}_x86_64"]),
+    "linux-arm": ("linux", "posix", "aarch64", ["manylinux_2_{}_aarch64"]),
+}
+LATEST = 99  # the release of another Python that is meant: its latest
+GLIBC = range(5, 29)  # the versions whose wheels run on every Linux since 2019
 
 # What can be asked for: the lock that it needs, what runs, and what that does.
 VERBS = {
@@ -48,6 +67,7 @@ VERBS = {
     "data": (LESSONS, ["esbench.cli", "data"], "make the samples in data/ anew"),
     "site": (LESSONS, ["esbench.cli", "site"], "make every lesson a plain page"),
     "bench": (BENCH, ["benchmarks"], "measure beside the peers, 15 minutes long"),
+    "wheelhouse": (LESSONS, [], "make a folder for a USB stick, to set up offline"),
     "torture": (TESTS, ["pytest", "-m", "torture", "tests"], "run the long tests"),
     "lock": (TESTS, [], "write the three locks from pyproject.toml"),
     "setup": (LESSONS, [], "set up, no more ('setup test' for the tests, too)"),
@@ -70,6 +90,11 @@ CUT_OFF = (
 NO_WHEEL = (
     "A package of the lock is not to be had for this system and this Python: "
     "try another Python from 3.11 to 3.14."
+)
+NOT_CARRIED = (
+    "The folder wheels beside this one lacks packages for this system and this "
+    "Python: where there is a network, make it by 'wheelhouse --platform', or remove "
+    "the folder wheels to fetch them here."
 )
 TROUBLES = {
     "No space left|Errno 28|Disk quota|not enough space on the disk": FULL,
@@ -134,7 +159,7 @@ def show_help() -> int:
     """List the verbs."""
     print("Usage: python3 esbench/bootstrap.py VERB [ARGUMENTS]\n")
     for verb, (_, _, purpose) in VERBS.items():
-        print(f"  {verb:7} {purpose}")
+        print(f"  {verb:10} {purpose}")
     return 0
 
 
@@ -319,11 +344,18 @@ def make_venv(progress: "Progress") -> None:
 
 def install(progress: "Progress", *arguments: str) -> None:
     """Let the environment's own pip install what the arguments name."""
-    quiet = ["--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
+    if os.path.isdir(WHEELS):
+        arguments = ("--no-index", "--find-links", WHEELS, *arguments)
     progress.follow(
         "Fetching" if "-r" in arguments else "Linking esbench",
-        [venv_python(), "-m", "pip", "install", *quiet, *arguments],
+        [*pip("install"), *arguments],
     )
+
+
+def pip(verb: str) -> "list[str]":
+    """Give the beginning of a call of the environment's own pip."""
+    quiet = ["--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
+    return [venv_python(), "-m", "pip", verb, *quiet]
 
 
 def size() -> str:
@@ -417,7 +449,8 @@ class Progress:
             return FULL
         for signs, sentence in TROUBLES.items():
             if re.search(signs, text):
-                return sentence
+                is_offline = sentence is NO_WHEEL and os.path.isdir(WHEELS)
+                return NOT_CARRIED if is_offline else sentence
         say("\n".join(self.output[-15:]))
         return f"Set-up failed at '{self.step}'; the lines above are its last words."
 
@@ -451,6 +484,8 @@ def run(verb: str, rest: "list[str]") -> int:
     if verb == "setup":
         say(f"Ready: {venv_python()}")
         return 0
+    if verb == "wheelhouse":
+        return make_wheelhouse(*wheelhouse_options(rest))
     os.chdir(ROOT)
     os.environ["VIRTUAL_ENV"] = VENV
     os.environ["PATH"] = os.pathsep.join(
@@ -503,6 +538,148 @@ def make_locks(rest: "list[str]") -> int:
             return complain(f"{lock} could not be made; it is as it was.", code)
         say(f"{lock}: {packages(lock)} packages")
     return 0
+
+
+# A folder for a USB stick
+
+
+def wheelhouse_options(rest: "list[str]") -> "tuple[str, list[str]]":
+    """Give the folder to make and the systems to add: `windows`, `macos:3.12`, …."""
+    into, systems = os.path.join(ROOT, "wheelhouse"), []
+    words = iter(rest)
+    for word in words:
+        option, _, value = word.partition("=")
+        value = value or next(words, "")
+        if option == "--into" and value:
+            into = os.path.abspath(value)
+        elif option == "--platform" and value.partition(":")[0] in SYSTEMS:
+            systems.append(value)
+        else:
+            raise Stopped(
+                f"'{word}' is not understood: say --into FOLDER, or --platform with "
+                f"one of {', '.join(SYSTEMS)}, and :3.12 behind it for another Python."
+            )
+    return into, systems
+
+
+def make_wheelhouse(into: str, systems: "list[str]") -> int:
+    """Make a folder that sets itself up without a network, here and on more systems."""
+    wheels = os.path.join(into, "wheels")
+    os.makedirs(wheels, exist_ok=True)
+    drop_strangers(wheels)
+    fetch(wheels, LESSONS)
+    for system in systems:
+        with tempfile.TemporaryDirectory() as folder:
+            chosen = os.path.join(folder, "requirements.txt")
+            with open(chosen, "w", encoding="utf-8") as file:
+                file.write(lock_for(system))
+            fetch(wheels, chosen, *tags(system))
+    carry(into)
+    names = os.listdir(wheels)
+    total = sum(os.path.getsize(os.path.join(wheels, name)) for name in names)
+    say(f"{into}: {len(names)} packages, {total / 1e6:.0f} MB.")
+    say("Copy this folder to a disk, and there: python3 esbench/bootstrap.py lab")
+    return 0
+
+
+def drop_strangers(wheels: str) -> None:
+    """Remove what the lock does not name, such as older versions and half a file."""
+    with open(os.path.join(ROOT, LESSONS), encoding="utf-8") as file:
+        lock = file.read()
+    for name in os.listdir(wheels):
+        path = os.path.join(wheels, name)
+        with open(path, "rb") as wheel:
+            digest = hashlib.sha256(wheel.read()).hexdigest()
+        if digest not in lock:
+            os.remove(path)
+
+
+def fetch(wheels: str, lock: str, *target: str) -> None:
+    """Fetch what a lock names as wheels, from where pip's own settings say."""
+    progress = Progress(packages(lock))
+    what = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", lock]
+    progress.follow("Fetching", [*pip("download"), "--dest", wheels, *target, *what])
+
+
+def carry(into: str) -> None:
+    """Copy the project itself into the folder, in place of an older copy."""
+    for name in CARRIED:
+        old, new = os.path.join(ROOT, name), os.path.join(into, name)
+        if os.path.isdir(old):
+            shutil.rmtree(new, ignore_errors=True)
+            left_out = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
+            shutil.copytree(old, new, ignore=left_out)
+        elif os.path.exists(old):
+            shutil.copy2(old, new)
+
+
+def python_of(system: str) -> str:
+    """Give the Python that a system is to have, such as 3.12: this one unless said."""
+    return system.partition(":")[2] or "{}.{}".format(*sys.version_info)
+
+
+def tags(system: str) -> "list[str]":
+    """Give what pip has to know to fetch for another system."""
+    patterns = SYSTEMS[system.partition(":")[0]][3]
+    names = {pattern.format(minor) for pattern in patterns for minor in GLIBC}
+    names |= {name.replace("_2_17_", "2014_") for name in names if "_2_17_" in name}
+    found = [word for name in sorted(names) for word in ("--platform", name)]
+    return ["--python-version", f"{python_of(system)}.{LATEST}", *found]
+
+
+def lock_for(system: str) -> str:
+    """Give the lines of the lock that hold on another system, without conditions."""
+    with open(os.path.join(ROOT, LESSONS), encoding="utf-8") as file:
+        text = re.sub("(?m)^ *#.*\n", "", file.read()).replace("\\\n", " ")
+    lines = []
+    for line in text.splitlines():
+        pinned, _, hashes = line.partition(" --hash=")
+        pin, _, condition = pinned.partition(";")
+        if pin.strip() and (not condition.strip() or holds(condition.strip(), system)):
+            lines.append(f"{pin.strip()} --hash={hashes}\n")
+    return "".join(lines)
+
+
+class Version(str):
+    """A version that compares by its numbers, as a lock's conditions mean it."""
+
+    __slots__ = ()
+
+    def numbers(self) -> "list[int]":
+        """Give the numbers between the dots."""
+        return [int(part) for part in re.findall(r"\d+", self)]
+
+    def __lt__(self, other: str) -> bool:
+        return self.numbers() < Version(other).numbers()
+
+    def __ge__(self, other: str) -> bool:
+        return not self < other
+
+    def __gt__(self, other: str) -> bool:
+        return Version(other) < self
+
+    def __le__(self, other: str) -> bool:
+        return not self > other
+
+
+def holds(condition: str, system: str) -> bool:
+    """Tell whether a condition of the lock, which reads as Python does, holds there."""
+    name = system.partition(":")[0]
+    platform, kind, machine, _ = SYSTEMS[name]
+    python = python_of(system)
+    names = {
+        "sys_platform": platform,
+        "os_name": kind,
+        "platform_machine": machine,
+        "platform_system": {"win32": "Windows", "darwin": "Darwin"}.get(
+            platform, "Linux"
+        ),
+        "python_version": Version(python),
+        "python_full_version": Version(f"{python}.{LATEST}"),
+        "implementation_name": "cpython",
+        "platform_python_implementation": "CPython",
+    }
+    return bool(eval(condition, {"__builtins__": {}}, names))
 
 
 def interrupt(_number: int, _frame: object) -> None:

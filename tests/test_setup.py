@@ -4,10 +4,12 @@ Each test runs the real script in a process of its own, in a small project of th
 form whose one package, flit_core, lies in a folder beside it: nothing is fetched.
 """
 
+import copy
 import hashlib
 import importlib.metadata
 import json
 import os
+import re
 import runpy
 import shutil
 import signal
@@ -202,6 +204,104 @@ def test_the_help_lists_every_verb(fresh):
     verbs = [line.split()[0] for line in said.splitlines()[2:]]
     assert verbs == list(runpy.run_path(str(SCRIPT))["VERBS"])
     assert not fresh.venv.exists()
+
+
+# A folder for a USB stick
+
+
+@pytest.fixture(scope="module")
+def stick(bench, tmp_path_factory):
+    """Give a folder as `wheelhouse` makes it, over what does not belong there."""
+    folder = tmp_path_factory.mktemp("usb") / "my stick"
+    (folder / "wheels").mkdir(parents=True)
+    (folder / "wheels" / "older.whl").write_text("half a file")
+    (folder / "esbench").mkdir()
+    (folder / "esbench" / "gone.py").touch()
+    code, said, lamented = bench.run("wheelhouse", "--into", str(folder))
+    assert (code, lamented) == (0, "")
+    assert f"{folder}: 1 packages" in said
+    made = copy.copy(bench)
+    made.folder = folder
+    return made
+
+
+def test_a_stick_sets_itself_up_without_index_or_network(stick, tmp_path):
+    """Copied to a disk, with an index that answers nobody, it sets itself up."""
+    disk = copy.copy(stick)
+    disk.folder = tmp_path / "on disk"
+    shutil.copytree(stick.folder, disk.folder)
+    code, said, lamented = disk.run("demo", **CUT_OFF)
+    assert (code, lamented) == (7, "")
+    assert said.strip().endswith(str(disk.venv))
+
+
+def test_a_stick_holds_the_project_and_what_the_lock_names(stick, bench):
+    """Strangers and older files go, environments and addresses never come along."""
+    names = {path.name for path in stick.folder.iterdir()}
+    assert names == {"esbench", "pyproject.toml", "requirements.lock", "wheels"}
+    assert [path.name for path in (stick.folder / "wheels").iterdir()] == [
+        bench.wheel.name
+    ]
+    assert not (stick.folder / "esbench" / "gone.py").exists()
+    assert not list(stick.folder.rglob("__pycache__"))
+    lock = (stick.folder / "requirements.lock").read_text()
+    assert lock == (bench.folder / "requirements.lock").read_text()
+
+
+def test_a_stick_made_elsewhere_says_what_it_lacks(tmp_path):
+    """Where the wheels of a stick do not fit, the sentence says what to do."""
+    script = runpy.run_path(str(SCRIPT))
+    progress = script["Progress"](1)
+    progress.output = ["ERROR: No matching distribution found for flit_core==1"]
+    assert progress.diagnosis() == script["NO_WHEEL"]
+    script["Progress"].diagnosis.__globals__["WHEELS"] = str(tmp_path)
+    assert progress.diagnosis() == script["NOT_CARRIED"]
+
+
+@pytest.mark.parametrize(
+    "words", [["--platform", "amiga"], ["--into"], ["windows"], ["--platform"]]
+)
+def test_an_unknown_system_is_told(bench, words):
+    """What is not understood is named, with the systems there are."""
+    code, _, lamented = bench.run("wheelhouse", *words)
+    assert code == 1
+    assert "windows, macos, macos-intel, linux, linux-arm" in sentence(lamented)
+    assert not (bench.folder / "wheelhouse").exists()
+
+
+def test_another_system_gets_what_its_conditions_say():
+    """The lock's conditions are judged for the system that is asked for."""
+    script = runpy.run_path(str(SCRIPT))
+    names = {
+        system: set(
+            re.findall(r"^([\w.-]+)==", script["lock_for"](system), re.MULTILINE)
+        )
+        for system in ("linux", "windows", "macos", "macos-intel:3.12")
+    }
+    assert names["windows"] - names["linux"] == {"colorama", "pywinpty"}
+    assert names["macos"] - names["linux"] == {"appnope"}
+    assert "ptyprocess" not in names["windows"]
+    assert "overrides" not in names["macos-intel:3.12"]
+    for system in ("linux", "windows", "macos", "macos-intel:3.12"):
+        lines = script["lock_for"](system).splitlines()
+        assert len(lines) == len(names[system])
+        assert all("--hash=sha256:" in line and ";" not in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("condition", "is_true"),
+    [
+        ("python_full_version < '3.12'", True),
+        ("python_full_version >= '3.9'", True),
+        ("python_full_version >= '3.11.5' and os_name == 'nt'", True),
+        ("python_version > '3.11' or sys_platform != 'win32'", False),
+        ("platform_system == 'Windows' and platform_machine == 'AMD64'", True),
+    ],
+)
+def test_conditions_compare_versions_by_their_numbers(condition, is_true):
+    """3.9 is before 3.11, and a Python is meant in its latest release."""
+    script = runpy.run_path(str(SCRIPT))
+    assert script["holds"](condition, "windows:3.11") is is_true
 
 
 # What does not, and says so
