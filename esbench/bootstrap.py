@@ -59,10 +59,13 @@ SYSTEMS = {
 LATEST = 99  # the release of another Python that is meant: its latest
 GLIBC = range(5, 29)  # the versions whose wheels run on every Linux since 2019
 
+# Tests in two processes: a file is one's, and each is to have a core.
+TWICE = ["--numprocesses", "2", "--dist", "loadfile"]
+
 # What can be asked for: the lock that it needs, what runs, and what that does.
 VERBS = {
     "lab": (LESSONS, ["esbench.cli", "lab"], "open the lessons in JupyterLab"),
-    "test": (TESTS, ["pytest"], "run everything that CI runs"),
+    "test": (TESTS, ["pytest", *TWICE], "run everything that CI runs"),
     "demo": (LESSONS, ["esbench.cli", "demo"], "tell the story in the terminal"),
     "data": (LESSONS, ["esbench.cli", "data"], "make the samples in data/ anew"),
     "site": (LESSONS, ["esbench.cli", "site"], "make every lesson a plain page"),

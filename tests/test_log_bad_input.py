@@ -374,7 +374,9 @@ def test_one_name_may_take_other_texts_in_another_type():
     assert len(log) == 2
 
 
-@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame, pa.table], ids=str)
+@pytest.mark.parametrize(
+    "make", [pd.DataFrame, pl.DataFrame, pa.table], ids=["pandas", "polars", "arrow"]
+)
 def test_frames_of_three_libraries_are_taken(make):
     """pandas, polars and pyarrow frames of the same rows make the same events."""
     log = es.EventLog.temporary(EVENTS, clock=es.Clock(NOW))
