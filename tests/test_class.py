@@ -4,12 +4,15 @@ import csv
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+import esbench as es
 from esbench import lessons
 from esbench.cli.lab import keep_word, kept_word, lay
 from esbench.cli.run import run
@@ -19,6 +22,7 @@ from esbench.lessons.classword import PLAIN, worded
 from esbench.lessons.exercise import cell as exercise_cell
 from esbench.lessons.kit import lay_kit
 from esbench.lessons.letters import shuffled
+from esbench.lessons.votes import KEPT, AnswerPredicted
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 FIRST = "00_start_here.ipynb"
@@ -468,3 +472,90 @@ def test_an_empty_folder_is_told(call, tmp_path):
         code, out, err = call("class", "check", folder)
         assert (code, out) == (1, "")
         assert "there is no notebook in" in err
+
+
+# votes
+
+ROWS = [
+    ("2024-01-01T09:00:00Z", Decimal("500.00")),
+    ("2024-01-15T10:30:00Z", Decimal("200.00")),
+]
+
+
+def predict(letter):
+    """Answer the first prediction as a notebook does."""
+    return lessons.predict("00.1", letter, ROWS, "2024-01-15", seed=1)
+
+
+@pytest.fixture
+def copies(tmp_path, monkeypatch):
+    """Give a folder of working copies, in which a notebook runs."""
+    folder = tmp_path / "cleo"
+    lay_kit([course.lesson("00")], NOTEBOOKS, folder)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_a_prediction_is_kept_beside_a_copy_and_says_so(copies):
+    """An answer is kept once, in a log that may be deleted; no answer is not kept."""
+    assert "kept" not in repr(predict("?"))
+    assert not (copies / KEPT).exists()
+    for letter in "AAB":
+        shown = predict(letter)
+        assert f"(kept in {KEPT}" in repr(shown)
+        assert KEPT in shown._repr_markdown_()
+    log = es.EventLog.existing(copies / KEPT, [AnswerPredicted])
+    assert [event.event.letter for event in log.read("00.1")] == ["A", "B"]
+    shutil.rmtree(copies / KEPT)
+    assert f"(kept in {KEPT}" in repr(predict("C"))
+
+
+def test_nothing_is_kept_elsewhere(tmp_path, monkeypatch):
+    """Where no working copies lie, a prediction leaves nothing behind."""
+    monkeypatch.chdir(tmp_path)
+    assert "kept" not in repr(predict("A"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_prediction_that_can_not_be_kept_is_answered_all_the_same(copies):
+    """A file in the way of the log stops nobody."""
+    (copies / KEPT).write_text("in the way")
+    assert repr(predict("A")).startswith("Which balance")
+    assert "kept" not in repr(predict("A"))
+
+
+def test_a_histogram_counts_first_answers(call, back, copies, tmp_path):
+    """Each learner has one voice; what was kept goes before what was saved."""
+    place = shuffled("00.1", 1).index("0")
+    for letter in ("ABCD"[place - 1], "ABCD"[place]):
+        predict(letter)
+    saved = (back / "ann" / FIRST).read_bytes()
+    (copies / FIRST).write_bytes(saved)
+    for who in ("ann", "ben"):
+        (tmp_path / who).mkdir()
+        (tmp_path / who / FIRST).write_bytes((back / who / FIRST).read_bytes())
+    code, out, err = call("class", "histogram", tmp_path, "--csv")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert (code, err) == (0, "")
+    assert sum(int(row["count"]) for row in rows) == 3
+    assert [row["count"] for row in rows if row["right"] == "true"] == ["1"]
+    assert {row["of"] for row in rows} == {"3"}
+    drawn = call("class", "histogram", tmp_path)[1]
+    assert "00.1, 3 answered" in drawn
+    assert drawn.count("right") == 1
+    one = json.loads(call("class", "histogram", copies / KEPT, "--json")[1])
+    assert [vote["right"] for vote in one] == [False]
+
+
+def test_a_vote_that_can_not_be_read_is_named(call, back, tmp_path):
+    """A broken notebook or log is one line; nobody's vote is lost by it."""
+    (tmp_path / "a.ipynb").write_text("{")
+    (tmp_path / "x" / KEPT).mkdir(parents=True)
+    (tmp_path / "x" / KEPT / "log.json").write_text("{")
+    (tmp_path / "z.ipynb").write_bytes((back / "ann" / FIRST).read_bytes())
+    code, out, _ = call("class", "histogram", tmp_path)
+    assert code == 1
+    assert "a.ipynb was not done" in out
+    assert f"x/{KEPT} was not done" in out
+    assert "00.1, 1 answered" in out
+    assert call("class", "histogram", tmp_path / "none")[0] == 1

@@ -1,7 +1,7 @@
 """``esbench class``: what an instructor does before, in and after a lesson.
 
-What lives here: the commands ``word``, ``sheet``, ``strip`` and ``check``, and how
-their answers look.
+What lives here: the commands ``word``, ``sheet``, ``strip``, ``check`` and
+``histogram``, and how their answers look.
 The guarantee: nothing of a learner's is overwritten, and no code of a returned notebook
 runs in this process, nor anywhere at all without ``--run``.
 What it may not know: how an answer is judged, how a notebook is run again.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
     from esbench.lessons.lesson import Lesson
     from esbench.lessons.returned import Answer, Trouble, Typical
+    from esbench.lessons.votes import Vote
+
+BAR, WIDEST = "█", 30  # one sign of a vote's line, and the signs of a whole class
 
 classroom = typer.Typer(
     help="For instructors: a run sheet, a code word, learners' copies, and what comes "
@@ -236,6 +239,69 @@ def check(
         raise typer.Exit(Failed.exit_code)
 
 
+@classroom.command()
+def histogram(
+    *,
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILES",
+            help="Notebooks, folders of them, or learners' .predictions.",
+        ),
+    ],
+    json: options.Json = False,
+    csv: options.Csv = False,
+    output: options.Output = None,
+) -> None:
+    """Show how a class voted: each prediction's answers, and how many chose them first.
+
+    Predictions are kept in .predictions beside a learner's copies, where its owner may
+    delete them; without that folder the answers saved in notebooks count.
+
+    \b
+    Examples:
+      esbench class histogram returned/
+      esbench class histogram ann/.predictions ben/00_start_here.ipynb --csv
+    """
+    from esbench.lessons.returned import Trouble
+    from esbench.lessons.votes import Vote, counted, voices
+
+    wanted = _form(json=json, csv=csv, file=output)
+    heard = [one for file in files for one in voices(file)]
+    votes = counted(one for one in heard if not isinstance(one, Trouble))
+    troubles = [one for one in heard if isinstance(one, Trouble)]
+    if wanted.is_text:
+        _tell_votes(votes)
+    else:
+        _write_votes(_rows(votes, Vote), wanted)
+    _tell_troubles(troubles, tables.out if wanted.is_text else tables.err)
+    if troubles:
+        raise typer.Exit(Failed.exit_code)
+
+
+def _write_votes(frame: pl.DataFrame, wanted: output.Form) -> None:
+    rows = frame.to_dicts()
+    is_json = wanted.name == "json"
+    packed = output.json_bytes(rows) if is_json else output.csv_bytes(frame)
+    output.write(packed, wanted)
+
+
+def _tell_votes(votes: list[Vote]) -> None:
+    """Draw the votes: a line an answer, as long as it was frequent."""
+    if not votes:
+        tables.out("nobody has voted: no prediction was answered")
+        return
+    widest = max(len(one.answer) for one in votes)
+    for task in dict.fromkeys(one.task for one in votes):
+        own = [one for one in votes if one.task == task]
+        tables.out(f"{task}, {own[0].of} answered")
+        for one in own:
+            bar = BAR * max(1, round(one.count * WIDEST / one.of))
+            sign = "right" if one.right else ""
+            tables.hanging("  ", f"{one.answer:<{widest}}  {sign:5}  {bar} {one.count}")
+        tables.out()
+
+
 def _refuse_to_run() -> None:
     from esbench.cli.sandbox import refusal
 
@@ -297,16 +363,17 @@ def _whole(
 
 
 def _frame(rows: Iterable[Any], is_mistakes: bool) -> pl.DataFrame:
+    from esbench.lessons.returned import Answer, Typical
+
+    return _rows(rows, Typical if is_mistakes else Answer)
+
+
+def _rows(rows: Iterable[Any], kind: Any) -> pl.DataFrame:
     """Return rows as a frame, with their columns also when there is no row."""
     import polars as pl
 
-    from esbench.lessons.returned import Answer, Typical
-
-    kind = Typical if is_mistakes else Answer
-    schema = {
-        name: pl.Int64 if str(one.type) == "int" else pl.String
-        for name, one in kind.__dataclass_fields__.items()
-    }
+    kinds = {"int": pl.Int64, "bool": pl.Boolean}
+    schema = {one.name: kinds.get(str(one.type), pl.String) for one in fields(kind)}
     return pl.DataFrame([asdict(one) for one in rows], schema=schema)
 
 

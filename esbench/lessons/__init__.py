@@ -14,15 +14,17 @@
     sheet.py                     what an instructor opens, says and asks
     returned.py                  what returned notebooks say, read and never run
     build.py                     runs notebooks for the repository; nobody imports it
+    votes.py                     predictions kept beside a working copy, and counted
 
 The guarantee: nothing here raises on account of a learner's answer, and nothing leaves
-the process.
+the machine; only beside a working copy is a prediction kept, and it says so.
 What it may not know: widgets, Jupyter.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 from esbench.errors import NotFound
@@ -31,6 +33,7 @@ from esbench.lessons.course import LESSONS, ROUTES, task
 from esbench.lessons.exercise import Exercise, judge
 from esbench.lessons.prediction import OPEN, Prediction, ask
 from esbench.lessons.verdict import Asked, Hint, Verdict
+from esbench.lessons.votes import keep
 
 __all__ = ["predict", "check", "hint", "seed", "LESSONS", "ROUTES"]
 
@@ -52,7 +55,7 @@ def predict(number: str, letter: str = OPEN, *given: Any, seed: int = 0) -> Aske
     found = task(number)
     if not isinstance(found, Prediction):
         raise NotFound(f"{number} is an exercise: lessons.check({number!r}, answer)")
-    return ask(found, letter, given, seed)
+    return keep(number, ask(found, letter, given, seed), Path.cwd())
 
 
 def check(number: str, answer: Any) -> Verdict:

@@ -62,6 +62,7 @@ class Answer:
         said: what the check or the prediction said, or what does not fit.
         written: what people typically write who hear that; "" if it is unknown.
         saved: the result that was saved, where this one comes from running it again.
+        chosen: the answer to a prediction, in words; "" where none fits.
     """
 
     notebook: str
@@ -72,6 +73,7 @@ class Answer:
     said: str
     written: str
     saved: str = ""
+    chosen: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +92,8 @@ class Cell:
     says: str
     was_run: bool
 
+
+_NONE = Cell(source="", says="", was_run=False)
 
 # --- files -----------------------------------------------------------------------
 
@@ -263,11 +267,12 @@ def _answer(
     posed: Mapping[str, list[tuple[Cell, str]]],
 ) -> Answer:
     """Return what a notebook says to a task: the last that passed, else the last."""
-    judged = [judged_cell(task, *one) for one in posed.get(task.number, [])]
-    judged = judged or [(MISSING, "the cell that asks it is not there")]
+    judged = [(*judged_cell(task, *one), one[0]) for one in posed.get(task.number, [])]
+    judged = judged or [(MISSING, "the cell that asks it is not there", _NONE)]
     good = [one for one in judged if one[0] == PASSED]
-    result, said = (good or judged)[-1]
+    result, said, asked = (good or judged)[-1]
     is_exercise = isinstance(task, Exercise)
+    is_told = result in {PASSED, NOT_YET} and not is_exercise
     return Answer(
         notebook=notebook,
         lesson=lesson.number,
@@ -276,6 +281,7 @@ def _answer(
         result=result,
         said=shorten(said, 300),
         written=_written(task, said) if result == NOT_YET else "",
+        chosen=shorten(_choice(asked.says)) if is_told else "",
     )
 
 
@@ -311,10 +317,19 @@ def _prediction(says: str, letter: str, head: str, said: str) -> tuple[str, str]
         return (NOT_TRIED, "") if is_open else (UNFIT, "its output names no letter")
     if letter and letter != chosen[1]:
         return UNFIT, f"the cell says {letter}, and its output answers {chosen[1]}"
-    text = [line[5:] for line in says.splitlines() if line[:5] == f"  {chosen[1]}  "]
-    if not any(chosen[2].startswith(f"{one}: ") for one in text):
+    text = _choice(says)
+    if not text or not chosen[2].startswith(f"{text}: "):
         return UNFIT, "its output answers what was not asked"
     return head, chosen[2]
+
+
+def _choice(says: str) -> str:
+    """Return the answer whose letter was chosen, as the output lists it."""
+    verdicts = _SAID.findall(says)
+    found = _CHOSEN.match(verdicts[-1][1]) if verdicts else None
+    front = f"  {found[1]}  " if found else ""
+    lines = [line for line in says.splitlines() if front and line.startswith(front)]
+    return lines[-1][len(front) :] if lines else ""
 
 
 def _bare(source: str) -> str:

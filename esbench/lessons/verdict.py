@@ -78,21 +78,25 @@ class Asked:
         question: the question.
         answers: pairs of letter and text.
         verdict: what is said to the choice.
+        kept: where the choice was kept; "" if it was not.
     """
 
     question: str
     answers: tuple[tuple[str, str], ...]
     verdict: Verdict
+    kept: str = ""
 
     def __repr__(self) -> str:
         """Show the question, a line an answer, and the verdict."""
         lines = [f"  {letter}  {text}" for letter, text in self.answers]
-        return "\n".join([self.question, *lines, repr(self.verdict)])
+        kept = [f"({self.kept})"] if self.kept else []
+        return "\n".join([self.question, *lines, repr(self.verdict), *kept])
 
     def _repr_markdown_(self) -> str:
         lines = [f"- **{letter}** {plain(text)}" for letter, text in self.answers]
         told = self.verdict._repr_markdown_()
-        return "\n".join([plain(self.question), "", *lines, "", told])
+        kept = ["", f"*{plain(self.kept)}*"] if self.kept else []
+        return "\n".join([plain(self.question), "", *lines, "", told, *kept])
 
 
 def plain(text: str) -> str:
