@@ -215,6 +215,24 @@ def test_a_sheet_is_made_of_the_lesson_itself(call):
     assert "seed 1." in out
 
 
+def test_a_lesson_that_reads_data_runs_from_anywhere(tmp_path, monkeypatch):
+    """A lesson finds its samples wherever the sheet is asked for."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sheet, "LESSONS", [course.lesson("20")])
+    lines = list(sheet.sheet(60, NOTEBOOKS, 1, None))
+    assert any(line.startswith("Vote 20.1: ") for line in lines)
+    assert Path.cwd() == tmp_path
+
+
+@pytest.mark.torture
+def test_every_lesson_makes_a_sheet():
+    """A day has room for all lessons, and each tells all of its tasks."""
+    told = "\n".join(sheet.sheet(600, NOTEBOOKS, 20, "maple"))
+    for lesson in course.LESSONS:
+        for task in lesson.tasks:
+            assert f"Vote {task.number}: " in told or f" {task.number} (" in told
+
+
 def test_a_lesson_that_does_not_run_makes_no_sheet():
     """A cell that fails is named; one that is meant to fail is not."""
     cell = {"cell_type": "code", "source": "1 / 0", "metadata": {}}

@@ -163,6 +163,8 @@ def strip(
     said = word or kept_word(place / ".lessons")
     for path in lay_kit(_chosen(lesson), place / "notebooks", into, said):
         tables.out(str(path))
+        if "../data/" in path.read_text(encoding="utf-8"):
+            tables.out(f"  reads ../data: put {into.name} into a clone to run it")
     tables.out(f"code word {said}" if said else "no code word: seeds are their own")
 
 

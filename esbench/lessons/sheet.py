@@ -129,7 +129,9 @@ def _lesson(lesson: Lesson, notebooks: Path, seed: int, clock: int) -> Iterator[
     yield ""
     yield f"Open: {lesson.file}"
     yield f"Say: {question}"
-    for step in steps(cells, seed):
+    with contextlib.chdir(notebooks):
+        found = list(steps(cells, seed))
+    for step in found:
         yield ""
         yield from _told(step)
     yield ""
