@@ -51,3 +51,15 @@ def pytest_runtest_makereport():
 def pytest_make_collect_report():
     """Look at modules that skip themselves as a whole."""
     return strictly((yield))
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """Give what psycopg connects to: a PostgreSQL server of the tests' own."""
+    import postgres_server
+
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    if postgres_server.programs() is None:
+        pytest.skip("PostgreSQL is not installed")
+    with postgres_server.running() as where:
+        yield where

@@ -1,11 +1,11 @@
 """An event counts once where effect and memory are one transaction, and only there."""
 
+import importlib
 import multiprocessing
 import os
 import sqlite3
 from fractions import Fraction
 
-import postgres_server
 import pytest
 
 from esbench.errors import InvalidSchedule
@@ -108,21 +108,13 @@ def test_a_way_handles_and_acknowledges_once(steps, said):
 # The same cells on real databases
 
 
-@pytest.fixture(scope="module")
-def postgres():
-    """Give what connects to a PostgreSQL server of our own."""
-    psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
-    if postgres_server.programs() is None:
-        pytest.skip("PostgreSQL is not installed")
-    with postgres_server.running() as where:
-        yield lambda: psycopg.connect(where)
-
-
 @pytest.fixture(params=["sqlite", "postgres"])
 def connect(request, tmp_path):
     """Give what opens a connection, to either database."""
     if request.param == "postgres":
-        return request.getfixturevalue("postgres")
+        where = request.getfixturevalue("postgres")
+        psycopg = importlib.import_module("psycopg")
+        return lambda: psycopg.connect(where)
     return lambda: sqlite3.connect(tmp_path / "state.db")
 
 

@@ -12,6 +12,7 @@
     fixes.py       ten ways to handle an event: locks, guards, buffers, partitions
     simulated.py   many aggregates and a clock: parallelism, waiting, memory
     real.py        three processes, real queues and a real row: observed, predicted
+    databases.py   where that row is: a SQLite file, or a PostgreSQL server
     tournament.py  each fix against every order, with its scope and its price
 
     keys.py        which id to take as the key, and what each choice costs

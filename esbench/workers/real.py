@@ -5,18 +5,15 @@ what the latencies of that very run predict.
 The guarantee: the order of the writes is the database's own, taken down in the same
 transaction as the write; latencies are measured from the moment when all three were
 told to begin. Nothing here is the same twice: times are the machine's.
-What it may not know: logs, domains; events come in as (version, state).
-
-It uses SQLite with its write-ahead log and without waiting for the disk: what is
-raced for is the order of the writes, not their safety.
+What it may not know: logs, domains; events come in as (version, state). Which database
+it is, is known to databases.py.
 """
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from fractions import Fraction
 from multiprocessing import get_context
 from pathlib import Path
@@ -26,8 +23,18 @@ from typing import Any
 
 from msgspec import Struct
 
-from esbench.errors import InvalidSchedule
-from esbench.workers.chance import TICKS, Latencies, exponential, fitted, observed, race
+from esbench.errors import InvalidSchedule, StoreError
+from esbench.workers.chance import (
+    EVERY_ORDER,
+    TICKS,
+    Chance,
+    Latencies,
+    exponential,
+    fitted,
+    observed,
+    race,
+)
+from esbench.workers.databases import Database, database_of, written
 from esbench.workers.exact import Ends, ends, wilson
 from esbench.workers.fixes import LAST_WRITE_WINS, VERSION_GUARD, traffic
 from esbench.workers.handling import Handling
@@ -39,16 +46,6 @@ from esbench.workers.trace import Trace
 STATES = ("uploaded", "processing", "success")
 SLOW = {"W1": 10_000, "*": 1_000}  # microseconds on average, W1 ten times slower
 PATIENCE = 60.0  # seconds without a sign of life from a worker
-
-_TABLES = """
-CREATE TABLE videos (run INTEGER PRIMARY KEY, state TEXT, version INTEGER);
-CREATE TABLE writes (place INTEGER PRIMARY KEY, run INTEGER, worker TEXT);
-"""
-_WRITE = (
-    "INSERT INTO videos VALUES (?, ?, ?) ON CONFLICT (run) DO UPDATE "
-    "SET state = excluded.state, version = excluded.version"
-)
-_GUARD = " WHERE excluded.version > videos.version"
 
 
 class Observed(Struct, frozen=True, kw_only=True):
@@ -86,18 +83,19 @@ class Observed(Struct, frozen=True, kw_only=True):
 
         It is sampled, with an interval, and takes workers to be independent.
         """
-        return ends(_three(observed(self.measured)), _kept(guarded=self.guarded))
+        latencies = observed(self.measured)
+        return ends(_three(race(latencies)), _kept(guarded=self.guarded))
 
     @property
     def fitted(self) -> Ends:
         """The same, exactly, for exponential latencies of the measured means."""
-        return ends(_three(fitted(self.measured)), _kept(guarded=self.guarded))
+        latencies = fitted(self.measured)
+        return ends(_three(race(latencies)), _kept(guarded=self.guarded))
 
     def trace(self, run: int) -> Trace:
         """Return one run, from 0, as the database saw it; times are places."""
         handler = _kept(guarded=self.guarded)
-        drawn = _three(fitted(self.measured))
-        return told(drawn, self.orders[run], handler, name=f"real run {run}")
+        return told(_three(), self.orders[run], handler, name=f"real run {run}")
 
     @property
     def says(self) -> str:
@@ -118,7 +116,7 @@ class Observed(Struct, frozen=True, kw_only=True):
 
 
 def race_for_real(
-    database: Path,
+    database: Path | str,
     runs: int = 1_000,
     *,
     guarded: bool = False,
@@ -132,7 +130,10 @@ def race_for_real(
     the processes are started anew and import this one.
 
     Args:
-        database: a file that does not exist yet.
+        database: a file that does not exist yet, for SQLite; or, as a text, what libpq
+            connects to, for PostgreSQL (extra ``postgres``):
+            ``postgresql://user@host/name`` or ``host=… dbname=…``. There the race has
+            a schema ``esbench_race`` of its own, which is gone afterwards.
         runs: how many races.
         guarded: whether the statement carries a version guard.
         latencies: how long the work takes; exponential, 1 ms, worker 1 ten times
@@ -140,15 +141,14 @@ def race_for_real(
         seed: for the work; the machine adds its own.
 
     Raises:
-        InvalidSchedule: the database exists, no runs, a worker that died.
+        InvalidSchedule: the file or the schema exists, no runs, a worker that died.
+        StoreError: no psycopg, no server, or a database that says no on the way.
     """
-    if database.exists() or runs < 1:
-        raise InvalidSchedule(
-            f"{runs} runs on {database.name}: take one run at least, and a new file"
-        )
-    with closing(_opened(database)) as own:
-        own.executescript(_TABLES)
-        with _started(database, guarded=guarded) as (queues, done):
+    if runs < 1:
+        raise InvalidSchedule(f"{runs} runs are no race: take one run at least")
+    place = database_of(database)
+    with place.made() as own:
+        with _started(place, guarded=guarded) as (queues, done):
             measured = _raced(queues, done, runs, latencies or exponential(SLOW), seed)
         return _seen(own, runs, measured, guarded=guarded)
 
@@ -179,17 +179,19 @@ def _reported(done: Any) -> tuple[int, int]:
         raise InvalidSchedule(
             f"no worker has reported for {PATIENCE:.0f} s: one of them has died"
         ) from None
+    if isinstance(ended, str):
+        raise StoreError(f"worker {lane + 1} could not go on: {ended}")
     return int(lane), int(ended)
 
 
 @contextmanager
-def _started(database: Path, *, guarded: bool) -> Iterator[tuple[Sequence[Any], Any]]:
+def _started(place: Database, *, guarded: bool) -> Iterator[tuple[Sequence[Any], Any]]:
     """Start the processes and wait until they are ready; stop them in the end."""
     context = get_context("spawn")
     queues, done = [context.Queue() for _ in STATES], context.Queue()
     workers = [
         context.Process(
-            target=_work, args=(str(database), lane, guarded, queue, done), daemon=True
+            target=_work, args=(place, lane, guarded, queue, done), daemon=True
         )
         for lane, queue in enumerate(queues)
     ]
@@ -210,32 +212,23 @@ def _started(database: Path, *, guarded: bool) -> Iterator[tuple[Sequence[Any], 
             queue.join_thread()
 
 
-def _work(database: str, lane: int, guarded: bool, queue: Any, done: Any) -> None:  # noqa: FBT001 - a process takes its arguments by place
+def _work(place: Database, lane: int, guarded: bool, queue: Any, done: Any) -> None:  # noqa: FBT001 - a process takes its arguments by place
     """Take from a queue, work for a while, write: what each process does."""
-    statement = _WRITE + _GUARD * guarded
-    with closing(_opened(Path(database))) as own:
-        done.put((lane, time.monotonic_ns()))
-        while (job := queue.get()) is not None:
-            run, seconds = job
-            time.sleep(seconds)
-            own.execute("BEGIN IMMEDIATE")
-            own.execute(statement, (run, STATES[lane], lane + 1))
-            own.execute(
-                "INSERT INTO writes (run, worker) VALUES (?, ?)", (run, f"W{lane + 1}")
-            )
-            own.execute("COMMIT")
+    try:
+        with place.opened() as own:
             done.put((lane, time.monotonic_ns()))
-
-
-def _opened(database: Path) -> sqlite3.Connection:
-    own = sqlite3.connect(database, timeout=PATIENCE, isolation_level=None)
-    own.execute("PRAGMA journal_mode = WAL")
-    own.execute("PRAGMA synchronous = OFF")
-    return own
+            while (job := queue.get()) is not None:
+                run, seconds = job
+                time.sleep(seconds)
+                row = (run, STATES[lane], lane + 1)
+                written(own, place, row, guarded=guarded)
+                done.put((lane, time.monotonic_ns()))
+    except StoreError as error:
+        done.put((lane, str(error)))
 
 
 def _seen(
-    own: sqlite3.Connection,
+    own: Any,
     runs: int,
     measured: list[tuple[str, str, int]],
     *,
@@ -260,8 +253,8 @@ def _seen(
 # --- the same, as a schedule -----------------------------------------------------
 
 
-def _three(latencies: Latencies) -> Schedules:
-    return schedules([[each] for each in messages(STATES)], chance=race(latencies))
+def _three(chance: Chance = EVERY_ORDER) -> Schedules:
+    return schedules([[each] for each in messages(STATES)], chance=chance)
 
 
 def _kept(*, guarded: bool) -> Handling:
