@@ -4,6 +4,7 @@
     trace.py       the one record: who took which event when, and the state after
     handling.py    what it does with it: a plain function (row, message) -> row
     chance.py      what random means: every order alike, every worker alike, a race
+    measured.py    latencies out of a log or a table, for chance to fit
     schedules.py   queues, and every order in which they can be written
     lattice.py     the count of all orders at once, on (how far each has come, state)
     exact.py       how they end: exact fractions, or sampled and said so
@@ -67,6 +68,7 @@ from esbench.workers.fixes import (
     traffic,
 )
 from esbench.workers.handling import Handling, handling
+from esbench.workers.measured import measured
 from esbench.workers.message import Message, messages
 from esbench.workers.real import Observed, race_for_real
 from esbench.workers.run import moves_of, run, told
@@ -102,6 +104,7 @@ __all__ = [
     "given",
     "fitted",
     "observed",
+    "measured",
     "Latencies",
     # how it ends
     "ends",

@@ -29,7 +29,7 @@ The words for what a worker ``did``; whoever has a new one adds it here:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -109,6 +109,24 @@ class Trace(Struct, frozen=True, kw_only=True):
             if step.did in WRITES and step.event_id is not None:
                 ends[whose[step.event_id]] = step.state
         return ends
+
+    @property
+    def measured(self) -> list[tuple[str, str, int]]:
+        """(worker, type, microseconds) from taking each event to its write.
+
+        As ``fitted`` and ``observed`` take them; standing at a lock counts. An event
+        that a crash took out of a worker's hands has no latency.
+
+        Raises:
+            InvalidSchedule: the times are but places.
+        """
+        places = list(range(1, len(self.steps) + 1))
+        if places and [step.at for step in self.steps] == places:
+            raise InvalidSchedule(
+                f"the times of {self.name} are places, 1 to {len(self.steps)}, so "
+                "nothing was measured: take a run with latencies"
+            )
+        return list(_durations(self))
 
     def to_json(self) -> bytes:
         """Return the trace as bytes, the same on every machine; ends in a newline."""
@@ -207,6 +225,20 @@ def replay(trace: Trace, handler: Handler | Handling) -> Trace:
         steps.append(step)
     initial = plain(hands.shows(hands.initial))
     return replace(trace, steps=tuple(steps), initial=initial)
+
+
+def _durations(trace: Trace) -> Iterator[tuple[str, str, int]]:
+    types = {each.event_id: each.type for each in trace.messages}
+    taken: dict[tuple[str, str], int] = {}
+    for step in trace.steps:
+        if step.event_id is None:
+            continue
+        key = step.worker, step.event_id
+        if step.did == "took":
+            taken[key] = step.at
+        elif step.did in WRITES and key in taken:
+            took = step.at - taken.pop(key)
+            yield step.worker, types[step.event_id], max(1, took)
 
 
 # --- rows and bytes --------------------------------------------------------------
