@@ -1,5 +1,6 @@
 """What is sent to Kafka arrives, each key in its order, and is applied once."""
 
+import itertools
 import json
 import socket
 import struct
@@ -127,6 +128,46 @@ def test_two_members_share_the_partitions(cluster):
     assert owned["w1"] | owned["w2"] == {0, 1, 2, 3}
     assert len({message.event_id for _, _, message in read.arrived}) == 60
     assert read.states == simulate(rows).states
+
+
+class Waiting(Cluster):
+    """A cluster that notes how its consumers were asked for events."""
+
+    def consumer(self, group, **settings):
+        """Give a real consumer that tells of its polls."""
+        self.polls = getattr(self, "polls", [])
+        return Told(super().consumer(group, **settings), self.polls)
+
+
+class Told:
+    """A consumer that notes of each poll: could it wait, got it one, owns it any."""
+
+    def __init__(self, consumer, polls):
+        self._consumer, self._polls = consumer, polls
+
+    def __getattr__(self, name):
+        """Do all else as the consumer does."""
+        return getattr(self._consumer, name)
+
+    def poll(self, timeout):
+        """Ask, and take it down."""
+        record = self._consumer.poll(timeout)
+        self._polls.append((timeout > 0, record is not None, self.assignment() != []))
+        return record
+
+
+def test_nobody_waits_for_a_member_that_has_nothing_to_do():
+    """All lies in one partition; who owns another does not hold up the one at work."""
+    cluster = Waiting.in_process()
+    send(cluster, "idle", traffic(6, events=300, keys=1))
+    read = consume(cluster, "idle", members=("w1", "w2"))
+    assert len(read.arrived) >= 300
+    held_up = [
+        then
+        for (_, got, _), then in itertools.pairwise(cluster.polls)
+        if got and then == (True, False, True)
+    ]
+    assert len(held_up) < 100
 
 
 def test_what_arrived_twice_or_altered_is_said(cluster, log):

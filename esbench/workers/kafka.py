@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 ASKED = 5.0  # seconds for an answer about topics
 PATIENCE = 30.0  # seconds of silence while something is left to send or read
+TURN = 0.05  # seconds that a member waits for an event when nobody has had one
 IN_PROCESS = "in this process"
 
 # By the older protocol the stand-in lets nobody into a group that all have left, until
@@ -422,6 +423,7 @@ class _Reading:
         self.arrived: list[tuple[int, int, Message]] = []
         self.committed: dict[int, int] = {}
         self.ends: dict[int, int] = {}
+        self.placed: set[str] = set()  # members that have heard what they own
         self.delivered: dict[str, int] = defaultdict(int)
 
     def through(
@@ -467,6 +469,7 @@ class _Reading:
             )
 
     def _own(self, name: str, did: str, places: Iterable[Any]) -> None:
+        self.placed.add(name)
         for each in sorted(places, key=lambda place: place.partition):
             self._tell(name, did, partition=each.partition)
 
@@ -476,12 +479,14 @@ class _Reading:
     def _take_turns(
         self, consumers: Mapping[str, Any], crash_after: int | None
     ) -> None:
-        heard = time.monotonic()
+        heard, is_busy = time.monotonic(), False
         while not self._is_done():
+            quick, is_busy = is_busy, False
             for name, consumer in consumers.items():
-                record = consumer.poll(0.05)
+                record = consumer.poll(0 if quick and name in self.placed else TURN)
                 if record is None:
                     continue
+                is_busy = True
                 if record.error() is not None:
                     raise self.cluster.error(record.error(), self.topic)
                 heard = time.monotonic()
