@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.page import OWN, Chapter, Line, spelled
-from benchmarks.rows.ordering import GROWN, LISTED, LISTED_ORDERS
+from benchmarks.rows.ordering import GROWN, LISTED, LISTED_ORDERS, PAIRS
 from benchmarks.rows.size import SHARES
 
 INK, PAPER = "#1f2329", "#fefefd"  # drawn in these
@@ -161,24 +161,38 @@ def _growth(figure: Any, lines: Sequence[Line]) -> None:
 
 
 def _lattice(figure: Any, lines: Sequence[Line]) -> None:
-    """Draw the time of exact counting against the number of orders, and of listing."""
-    figure.set_size_inches(WIDTH, 3.6)
-    panel = figure.subplots()
-    panel.set_xscale("log")
-    panel.set_yscale("log")
-    groups = {w: some for (w, _), some in _groups(lines).items() if GROWN in w}
-    for (work, some), colour in zip(groups.items(), CALLS, strict=False):
-        sizes = [float(line.who) for line in some]
-        medians = [line.figure.median for line in some]
-        panel.plot(sizes, medians, marker="o", markersize=4, color=colour)
-        _beside(panel, work.split(", ")[1], (sizes[-1], medians[-1]), color=colour)
+    """Draw time and points of the lattice against orders, and the time of listing."""
+    figure.set_size_inches(WIDTH, 3.4)
+    left, right = figure.subplots(1, 2)
+    _against_orders(left, lines, GROWN, "milliseconds")
+    _against_orders(right, lines, PAIRS, "pairs of place and state")
     for line in lines:
         if line.who == LISTED:
             place = (LISTED_ORDERS, line.figure.median)
-            panel.plot(*place, marker="s", markersize=5, color=OTHERS)
-            _beside(panel, LISTED, place, color=OTHERS)
+            left.plot(*place, marker="s", markersize=5, color=OTHERS)
+            _beside(left, LISTED, place, color=OTHERS)
+
+
+def _against_orders(panel: Any, lines: Sequence[Line], work: str, unit: str) -> None:
+    """Draw one kind of figure against the number of orders, a line a crowd."""
+    panel.set_xscale("log")
+    panel.set_yscale("log")
+    panel.set_title(unit)
+    groups = {w: some for (w, _), some in _groups(lines).items() if work in w}
+    highest = max(some[-1].figure.median for some in groups.values())
+    for (name, some), colour in zip(groups.items(), CALLS, strict=False):
+        sizes = [float(line.who) for line in some]
+        medians = [line.figure.median for line in some]
+        panel.plot(sizes, medians, marker="o", markersize=4, color=colour)
+        panel.annotate(
+            name.split(", ")[1],
+            (sizes[-1], medians[-1]),
+            xytext=(0, 6 if medians[-1] == highest else -32),
+            textcoords="offset points",
+            ha="right",
+            color=colour,
+        )
     panel.set_xlabel("orders")
-    panel.set_ylabel("milliseconds")
     panel.grid(color=QUIET, alpha=0.3, linewidth=0.6)
 
 
@@ -218,4 +232,5 @@ DRAWN: dict[str, Callable[[Any, Sequence[Line]], None]] = {
     "growth": _growth,
     "orders": _lattice,
     "simulated": _bars,
+    "broker": _bars,
 }

@@ -14,9 +14,9 @@ from benchmarks import harness, page, peers, pictures, results, shelf, sqlite
 from benchmarks.__main__ import tidy
 from benchmarks.harness import Contender, Figure
 from benchmarks.page import Page
-from benchmarks.rows import ROWS, balances
+from benchmarks.rows import ROWS, balances, ordering
 from benchmarks.rows.size import REST, column_shares
-from benchmarks.setting import spoken
+from benchmarks.setting import Setting, spoken
 from benchmarks.traffic import Traffic
 from esbench.domains import bank
 
@@ -266,13 +266,69 @@ def test_a_missing_peer_is_named():
         sqlite.module("no_such_peer.sqlite")
 
 
+# Workers
+
+
+def quick(tmp_path):
+    """Give the setting of a quick run."""
+    kept = shelf.Shelf(tmp_path)
+    return Setting(shelf=kept, scratch=tmp_path, events=1, large=1, quick=True)
+
+
+def test_a_group_through_kafka_ends_as_the_simulated_one(tmp_path, monkeypatch):
+    """Both are told in events a second, and how many times one is the other."""
+    pytest.importorskip("confluent_kafka", reason="confluent-kafka is not installed")
+    monkeypatch.setattr(ordering, "GROUPS", {1: 1})
+    found = Page()
+    ordering.broker(quick(tmp_path), found)
+    assert [(line.who, line.unit) for line in found.lines] == [
+        ("esbench", "events/s"),
+        ("the broker in the process", "events/s"),
+    ]
+    assert [goal.text for goal in found.goals] == ["simulated ÷ broker, 1 member"]
+    assert found.goals[0].found.endswith("×")
+
+
+def test_a_broker_that_loses_an_event_ends_its_row(tmp_path, monkeypatch):
+    """No figure comes of a group that ends in other states."""
+    pytest.importorskip("confluent_kafka", reason="confluent-kafka is not installed")
+    send = ordering.kafka.send
+    monkeypatch.setattr(ordering, "GROUPS", {1: 1})
+    monkeypatch.setattr(
+        ordering.kafka,
+        "send",
+        lambda cluster, topic, told: send(cluster, topic, told[1:]),
+    )
+    with pytest.raises(harness.Unequal):
+        ordering.broker(quick(tmp_path), Page())
+
+
+def test_the_growth_of_the_lattice_is_drawn(monkeypatch):
+    """Its points and the time stand beside each other over the number of orders."""
+    monkeypatch.setattr(ordering, "GROWTH", {3: (2, 3), 4: (2, 3)})
+    found = Page()
+    for workers in (3, 4):
+        times = {ordering._named(workers, each): Figure.one(each) for each in (2, 3)}
+        found.add_times(f"{ordering.GROWN}, {workers} workers", times)
+    ordering._points(found)
+    chapter = page.Chapter(
+        row="orders", title="", lines=tuple(found.lines), goals=(), notes=(), seconds=1
+    )
+    text = pictures.picture(chapter)
+    assert text.count("4 workers") == 2
+    assert "pairs of place and state" in text
+    assert [line.figure.median for line in found.lines if line.unit == "pairs"] == [
+        55, 145, 217, 769,
+    ]  # fmt: skip
+
+
 # A run
 
 
 def test_every_row_has_a_name_of_its_own():
     """Rows are asked for by name, and reasons belong to rows that exist."""
     names = [row.name for row in ROWS]
-    assert len(set(names)) == len(names) == 17
+    assert len(set(names)) == len(names) == 18
     assert set(results.reasons()) <= set(names)
     assert set(pictures.DRAWN) <= set(names)
 

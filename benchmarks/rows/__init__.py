@@ -95,4 +95,10 @@ ROWS = (
         run=ordering.simulation,
         seconds=15,
     ),
+    Row(
+        name="broker",
+        title="A group, simulated and through Kafka",
+        run=ordering.broker,
+        seconds=60,
+    ),
 )
