@@ -6,7 +6,7 @@ import pytest
 
 from esbench.workers import Message
 from esbench.workers.backoff import Backoff
-from esbench.workers.failures import HALT, PARK_EVENT, PARK_KEY, work_off
+from esbench.workers.failures import DROP, HALT, PARK_EVENT, POLICIES, work_off
 from esbench.workers.monitoring import BOUNDS, Histogram, Monitor
 
 
@@ -61,17 +61,34 @@ def test_a_halted_queue_lags_and_ages():
 
 
 def test_what_was_published_is_accounted_for():
-    """Processed and parked add up to what was published, on either policy."""
-    for policy in (PARK_EVENT, PARK_KEY):
+    """Processed, parked, dropped and waiting are what was published, whatever is done.
+
+    What is requeued is parked in the end.
+    """
+    for policy in POLICIES:
         seen = watched(policy)
-        assert seen.count("published") == seen.count("processed") + seen.count("parked")
+        ended = sum(map(seen.count, ("processed", "parked", "dropped")))
+        assert seen.count("published") == ended + seen.now["size"]
+
+
+def test_what_is_dropped_is_counted_by_type():
+    """The second upload is gone, and the count of its type says so."""
+    seen = watched(DROP)
+    assert [seen.count("dropped", kind) for kind in ("VideoUploaded", "Completed")] == [
+        1,
+        0,
+    ]
+    assert seen.frame().filter(metric="dropped").rows() == [
+        ("dropped", "VideoUploaded", None, 1.0)
+    ]
 
 
 def test_the_same_run_gives_the_same_figures():
     """Durations come from the run's own clock."""
     assert watched().frame().equals(watched().frame())
     assert repr(watched()) == (
-        "Monitor(published 3, processed 2, failed 3, retried 2, parked 1, lag 0)"
+        "Monitor(published 3, processed 2, failed 3, retried 2, parked 1, dropped 0, "
+        "lag 0)"
     )
 
 
@@ -113,8 +130,8 @@ def test_an_error_of_a_library_is_named_in_full():
 # OpenTelemetry
 
 
-@pytest.fixture
-def exported():
+@pytest.fixture(params=[PARK_EVENT])
+def exported(request):
     """Give the metrics that a real SDK collects from a watched run, by name."""
     metrics = pytest.importorskip("opentelemetry.sdk.metrics", reason="no SDK here")
     from opentelemetry.sdk.metrics.export import InMemoryMetricReader
@@ -123,7 +140,7 @@ def exported():
     provider = metrics.MeterProvider([reader])
     monitor = Monitor()
     monitor.export(provider.get_meter("esbench"), topic="video-events", group="g")
-    watched(monitor=monitor)
+    watched(request.param, monitor=monitor)
     data = reader.get_metrics_data()
     (scope,) = data.resource_metrics[0].scope_metrics
     found = {metric.name: metric for metric in scope.metrics}
@@ -173,3 +190,15 @@ def test_exported_figures_are_those_of_the_frame(exported):
     assert totals["esbench.messaging.parked.messages"] == 1
     assert totals["esbench.messaging.queue.size"] == 0
     assert totals["esbench.messaging.consumer.lag"] == 0
+
+
+@pytest.mark.parametrize("exported", [DROP], indirect=True)
+def test_a_drop_is_exported_under_a_name_of_our_own(exported):
+    """The conventions have none; what was dropped was delivered, and not parked."""
+    dropped = exported["esbench.messaging.dropped.messages"]
+    (point,) = dropped.data.data_points
+    assert (point.value, dropped.unit) == (1, "{message}")
+    assert point.attributes["esbench.event.type"] == "VideoUploaded"
+    assert "esbench.messaging.parked.messages" not in exported
+    delivered = exported["messaging.client.consumed.messages"].data.data_points
+    assert sum(point.value for point in delivered) == 3

@@ -406,6 +406,7 @@ class _Run:
             waiting.append(message)
         elif self.options.policy == DROP:
             self._end(message, "dropped", error)
+            self._tell("dropped", [message])
         elif self.options.policy == HALT:
             waiting.appendleft(message)
             self._end(message, "left", error)

@@ -2,17 +2,17 @@
 
 What lives here: ``Monitor``, told by those who work and read by those who watch; and
 ``export``, which hands its figures on as OpenTelemetry metrics.
-The guarantee: a counter never falls; what was published is processed, parked, or still
-counted as waiting; figures depend on what was told alone, so a run gives the same
-every time.
+The guarantee: a counter never falls; what was published is processed, parked, dropped,
+or still counted as waiting; figures depend on what was told alone, so a run gives the
+same every time.
 What it may not know: who works, and who watches.
 
 Names, for OpenTelemetry: where the conventions for messaging have a metric, it is
 taken, with their attributes: ``messaging.client.sent.messages``,
 ``messaging.client.consumed.messages`` and ``messaging.process.duration``; a failure is
-a duration with an ``error.type``. They have none for retries, dead letters, queue, lag
-and age: those are named ``esbench.messaging.…``. The conventions were of status
-"development" when this was written, so names may move.
+a duration with an ``error.type``. They have none for retries, dead letters, drops,
+queue, lag and age: those are named ``esbench.messaging.…``. The conventions were of
+status "development" when this was written, so names may move.
 """
 
 from __future__ import annotations
@@ -38,9 +38,13 @@ CONSUMED = "messaging.client.consumed.messages"
 DURATION = "messaging.process.duration"
 RETRIED = "esbench.messaging.retried.messages"
 PARKED = "esbench.messaging.parked.messages"
+DROPPED = "esbench.messaging.dropped.messages"
 QUEUE = "esbench.messaging.queue.size"
 LAG = "esbench.messaging.consumer.lag"
 AGE = "esbench.messaging.consumer.age"
+
+
+COUNTERS = ("published", "processed", "failed", "retried", "parked", "dropped")
 
 
 class Histogram(Struct, frozen=True, kw_only=True):
@@ -85,7 +89,7 @@ class Monitor:
     >>> watch.failed("VideoUploaded", ValueError("no"), seconds=0.02)
     >>> watch.processed("VideoUploaded", seconds=0.02)
     >>> watch
-    Monitor(published 1, processed 1, failed 1, retried 0, parked 0, lag 0)
+    Monitor(published 1, processed 1, failed 1, retried 0, parked 0, dropped 0, lag 0)
     """
 
     def __init__(self) -> None:
@@ -98,8 +102,7 @@ class Monitor:
 
     def __repr__(self) -> str:
         """Give the totals."""
-        words = ("published", "processed", "failed", "retried", "parked")
-        counts = ", ".join(f"{word} {self.count(word)}" for word in words)
+        counts = ", ".join(f"{word} {self.count(word)}" for word in COUNTERS)
         return f"Monitor({counts}, lag {self._lag})"
 
     # what those say who work
@@ -126,6 +129,10 @@ class Monitor:
     def parked(self, type: str) -> None:
         """An event became a dead letter."""
         self._add("parked", type)
+
+    def dropped(self, type: str) -> None:
+        """An event was given up and forgotten: no effect, no dead letter."""
+        self._add("dropped", type)
 
     def queue(self, *, size: int, lag: int, age: float) -> None:
         """Say how things stand now.
@@ -242,6 +249,9 @@ class _Exporter:
             "parked": meter.create_counter(
                 PARKED, "{message}", "Messages that became dead letters."
             ),
+            "dropped": meter.create_counter(
+                DROPPED, "{message}", "Messages that were given up and forgotten."
+            ),
         }
         self._duration = meter.create_histogram(
             DURATION,
@@ -272,7 +282,7 @@ class _Exporter:
         operation = "send" if word == "published" else "process"
         if word in self._counters:
             self._counters[word].add(1, self._told(type, operation))
-        if word == "parked":  # it was delivered as well
+        if word in {"parked", "dropped"}:  # it was delivered as well
             self._counters["processed"].add(1, self._told(type, operation))
 
     def took(self, type: str, seconds: float, error: str) -> None:
