@@ -266,6 +266,15 @@ def test_the_figures_add_up():
             assert figures[name].is_sorted()
 
 
+def test_what_is_dropped_is_a_figure():
+    """Under the policy that forgets, processed and dropped are all that came."""
+    told = traffic(5)
+    run = consume(told, poison=["key_1/1", "key_2/2"], policy=DROP)
+    last = run.figures().row(-1, named=True)
+    assert (last["dropped"], last["parked"]) == (2, 0)
+    assert last["published"] == last["processed"] + last["dropped"] == len(told)
+
+
 def test_what_waits_grows_older():
     """A halted partition's lag stays and its age rises with every tick."""
     run = consume(traffic(5), poison=["key_1/1"], policy=HALT, every=1, partitions=1)

@@ -353,8 +353,9 @@ class Run(Struct, frozen=True, kw_only=True):
     def figures(self) -> pl.DataFrame:
         """Return what one would watch, one row a tick.
 
-        Columns: at; published, processed, failed, retried, parked, each counted from
-        the start; lag (events not committed); age (ticks that the oldest has waited).
+        Columns: at; published, processed, failed, retried, parked, dropped, each
+        counted from the start; lag (events not committed); age (ticks that the oldest
+        has waited).
         """
         import polars as pl
 
@@ -383,7 +384,8 @@ class Run(Struct, frozen=True, kw_only=True):
         )
 
 
-FIGURES = ("published", "processed", "failed", "retried", "parked")
+FIGURES = ("published", "processed", "failed", "retried", "parked", "dropped")
+COUNTED = {"wrote": "processed", "parked": "parked", "lost": "dropped"}
 
 
 def _watched(steps: Sequence[Step]) -> Iterable[tuple[int, str]]:
@@ -391,8 +393,8 @@ def _watched(steps: Sequence[Step]) -> Iterable[tuple[int, str]]:
     given_up = {"parked", "lost", "waited"}
     for step, then in zip(steps, (*steps[1:], None), strict=True):
         at = step.at // 1000
-        if step.did in {"wrote", "parked"}:
-            yield at, {"wrote": "processed"}.get(step.did, step.did)
+        if step.did in COUNTED:
+            yield at, COUNTED[step.did]
         elif step.did == "failed":
             yield at, "failed"
             is_same = then is not None and then.event_id == step.event_id
