@@ -4,6 +4,7 @@ import importlib
 import sys
 import threading
 import time
+from pathlib import Path
 
 import postgres_server
 import pytest
@@ -104,11 +105,20 @@ def test_a_folder_that_is_not_there_is_told(tmp_path):
         race_for_real(tmp_path / "nowhere" / "row.db", 1)
 
 
-@pytest.mark.parametrize("where", ["row.db", "", "mysql://host/name"])
-def test_a_text_that_names_no_server_is_refused(where):
-    """A file's name as a text is not taken for a server."""
-    with pytest.raises(InvalidSchedule, match=r"or Path\(…\) for a file"):
-        race_for_real(where, 1)
+def test_an_address_of_something_else_is_refused():
+    """Neither a file nor a server is made of it."""
+    with pytest.raises(InvalidSchedule, match="and this address is neither"):
+        race_for_real("mysql://host/name", 1)
+
+
+def test_a_name_says_which_database_it_is(tmp_path):
+    """A file by its name or path; a server by its address or by what libpq takes."""
+    assert database_of("row.db") == database_of(Path("row.db"))
+    assert database_of(Path("a=b.db")).file == Path("a=b.db")
+    servers = ["postgres://ada@host/db", "postgresql:///db", "host=h dbname=d"]
+    assert [database_of(each).where for each in servers] == servers
+    found = race_for_real(str(tmp_path / "row.db"), 1, latencies=given(1))
+    assert found.runs == sum(found.ends.values()) == 1
 
 
 def test_a_race_leaves_nothing_on_a_server(postgres):

@@ -64,20 +64,23 @@ def database_of(where: Path | str) -> Database:
     """Return the database of this name.
 
     Args:
-        where: a path for SQLite; for PostgreSQL what libpq takes as a text,
-            ``postgresql://user@host/name`` or ``host=… dbname=…``.
+        where: a file for SQLite, or for PostgreSQL what libpq takes as a text,
+            ``postgresql://user@host/name`` or ``host=… dbname=…``. A file whose name
+            looks like that is given as a ``Path``.
 
     Raises:
-        InvalidSchedule: a text that is neither.
+        InvalidSchedule: an address of something else.
     """
     if isinstance(where, Path):
         return OnSQLite(file=where)
-    if where.startswith(("postgresql://", "postgres://")) or "=" in where:
+    if where.startswith(("postgresql://", "postgres://")):
         return OnPostgreSQL(where=where)
-    raise InvalidSchedule(
-        "this text names no PostgreSQL server: write postgresql://user@host/name or "
-        "host=… dbname=…, or Path(…) for a file of SQLite"
-    )
+    if "://" in where:
+        raise InvalidSchedule(
+            "a race runs on a file of SQLite or on PostgreSQL, and this address is "
+            "neither: write a file's name, or postgresql://user@host/name"
+        )
+    return OnPostgreSQL(where=where) if "=" in where else OnSQLite(file=Path(where))
 
 
 def written(

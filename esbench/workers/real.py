@@ -130,10 +130,10 @@ def race_for_real(
     the processes are started anew and import this one.
 
     Args:
-        database: a file that does not exist yet, for SQLite; or, as a text, what libpq
-            connects to, for PostgreSQL (extra ``postgres``):
-            ``postgresql://user@host/name`` or ``host=… dbname=…``. There the race has
-            a schema ``esbench_race`` of its own, which is gone afterwards.
+        database: a file that does not exist yet, for SQLite; or what libpq connects
+            to, for PostgreSQL (extra ``postgres``): ``postgresql://user@host/name``
+            or ``host=… dbname=…``. There the race has a schema ``esbench_race`` of
+            its own, which is gone afterwards.
         runs: how many races.
         guarded: whether the statement carries a version guard.
         latencies: how long the work takes; exponential, 1 ms, worker 1 ten times
