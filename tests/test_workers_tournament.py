@@ -1,6 +1,7 @@
 """The tournament says which fix holds under what, in which scope, and at what price."""
 
 from fractions import Fraction
+from math import inf
 from random import Random
 
 import pytest
@@ -273,6 +274,37 @@ def test_workers_are_as_busy_as_queues_theory_says():
     assert alone.parallelism == 1
     many = cost(VIDEO, LAST_WRITE_WINS, runs=5, copies=200)
     assert many.parallelism == pytest.approx(3, abs=0.1)
+
+
+def test_no_price_is_without_its_interval(table):
+    """Each lies within its own, in a frame that says how many runs there were."""
+    frame = table.frame()
+    assert set(frame["loads"]) == {20}
+    for name in ("parallelism", "waiting", "memory"):
+        low, value, high = (frame[f"{name}{side}"] for side in ("_low", "", "_high"))
+        assert ((low >= 0) & (low <= value) & (value <= high)).all()
+    assert "prices sampled in 20 runs" in repr(table)
+    wide = table.costs["last write wins"].intervals["parallelism"]
+    assert 0.05 < wide[1] - wide[0] < 0.5
+
+
+@pytest.mark.parametrize("name", ["parallelism", "waiting"])
+def test_intervals_of_prices_hold_what_many_runs_find(name):
+    """Of a hundred samples about ninety-five have the truth in their interval."""
+    truth = getattr(cost(VIDEO, LOCK_PER_KEY, runs=5_000, seed=99), name)
+    held = 0
+    for seed in range(100):
+        low, high = cost(VIDEO, LOCK_PER_KEY, runs=40, seed=seed).intervals[name]
+        held += low <= truth <= high
+    assert 87 <= held <= 99
+
+
+def test_one_run_says_nothing_of_others():
+    """Its interval has no end; where nothing varies, it has no width."""
+    assert cost(VIDEO, VERSION_GUARD, runs=1).intervals["waiting"] == (0, inf)
+    sure = cost(VIDEO, SINGLE_WRITER, runs=5).intervals
+    assert sure["parallelism"] == (1, 1)
+    assert sure["waiting"] == (0, 0)
 
 
 def test_simulated_races_agree_with_the_exact_answer():

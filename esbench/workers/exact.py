@@ -10,9 +10,9 @@ What it may not know: fixes, domains.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from math import prod, sqrt
+from math import inf, prod, sqrt
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 RUNS = 10_000
 LISTED = 40_000
-_Z = 1.959963984540054  # 95 % of a normal distribution lie within so many deviations
+Interval = tuple[float, float]
+Z = 1.959963984540054  # 95 % of a normal distribution lie within so many deviations
 
 
 class End(Struct, frozen=True, kw_only=True):
@@ -368,6 +369,25 @@ class _Scripted(Random):
         return digit
 
 
+def ratio(tops: Sequence[int], bottoms: Sequence[int]) -> tuple[float, Interval]:
+    """Return the ratio of two sums over runs, and where it lies with 95 % confidence.
+
+    The interval takes runs to be independent and many; of a single one there is none,
+    and both ends are infinitely far.
+
+    Args:
+        tops: what is divided, a number for each run.
+        bottoms: what it is divided by, one for each run, as whole numbers above 0.
+    """
+    runs, total = len(tops), sum(bottoms)
+    found = sum(tops) / total
+    if runs < 2:
+        return found, (-inf, inf)
+    off = (top - found * below for top, below in zip(tops, bottoms, strict=True))
+    reach = Z * sqrt(sum(each * each for each in off) * runs / (runs - 1)) / total
+    return found, (found - reach, found + reach)
+
+
 def wilson(hits: int, runs: int) -> tuple[float, float]:
     """Return the 95 % interval of a share, after Wilson; sound near 0 and 1 too.
 
@@ -375,8 +395,8 @@ def wilson(hits: int, runs: int) -> tuple[float, float]:
         hits: how often it was so.
         runs: out of how many.
     """
-    share, square = hits / runs, _Z * _Z
+    share, square = hits / runs, Z * Z
     middle = share + square / (2 * runs)
-    reach = _Z * sqrt(share * (1 - share) / runs + square / (4 * runs * runs))
+    reach = Z * sqrt(share * (1 - share) / runs + square / (4 * runs * runs))
     scale = 1 + square / runs
     return max(0.0, (middle - reach) / scale), min(1.0, (middle + reach) / scale)

@@ -23,6 +23,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from esbench.workers.chance import TICKS, Latencies, exponential
+from esbench.workers.exact import Interval, ratio
 from esbench.workers.fixes import BY_KEY, ONE, Traffic, fix_of
 from esbench.workers.handling import Handling, own
 from esbench.workers.message import Message, plain
@@ -57,12 +58,15 @@ class Cost(Struct, frozen=True, kw_only=True):
         waiting: microseconds that an event stood at a lock or lay aside, on average.
         memory: the most things that were remembered beside the states, on average.
         runs: how many runs were sampled.
+        intervals: where each of the three lies with 95 % confidence, by its name; from
+            0 to infinity where there was a single run.
     """
 
     parallelism: float
     waiting: float
     memory: float
     runs: int
+    intervals: dict[str, Interval]
 
 
 def simulated(
@@ -228,23 +232,32 @@ def cost(
     chosen, many, dice = fix_of(fix), load(work, copies), Random(seed)
     names = tuple(f"W{number}" for number in range(1, workers + 1))
     times = latencies or exponential(MILLISECOND)
-    busy = length = waiting = memory = 0
+    found = []
     for _ in range(runs):
         done = worked(
             many.messages, names, times, dice, route=chosen.route, locks=chosen.locks
         )
-        busy += sum(each.ended - each.begun for each in done)
-        length += done[-1].ended
-        waiting += sum(each.begun - each.taken for each in done)
         aside, most = _kept_aside(done, chosen.makes(many))
-        waiting += aside
-        memory += most
-    events = runs * len(many.messages)
+        busy = sum(each.ended - each.begun for each in done)
+        stood = sum(each.begun - each.taken for each in done)
+        found.append((busy, done[-1].ended, stood + aside, most))
+    return _summed(found, len(many.messages))
+
+
+def _summed(found: list[tuple[int, int, int, int]], events: int) -> Cost:
+    """Return what runs cost, from (busy, length, waiting, memory) of each."""
+    busy, length, waiting, memory = zip(*found, strict=True)
+    ratios = {
+        "parallelism": ratio(busy, length),
+        "waiting": ratio(waiting, [events * TICKS] * len(found)),
+        "memory": ratio(memory, [1] * len(found)),
+    }
     return Cost(
-        parallelism=busy / length,
-        waiting=waiting / (events * TICKS),
-        memory=memory / runs,
-        runs=runs,
+        **{name: value for name, (value, _) in ratios.items()},
+        runs=len(found),
+        intervals={
+            name: (max(0.0, low), high) for name, (_, (low, high)) in ratios.items()
+        },
     )
 
 

@@ -3,7 +3,8 @@
 What lives here: ``tournament``, the four conditions it is held under unless others are
 given, and the table it gives.
 The guarantee: no fix is called right without its scope: *proved for all N
-interleavings*, *sampled, n runs*, or *refuted, with a witness* that is told in words.
+interleavings*, *sampled, n runs*, or *refuted, with a witness* that is told in words;
+no price without its interval and the number of runs behind it.
 What it may not know: domains.
 
 Under ``crash anywhere`` one worker dies at most once, before or after a write; the
@@ -100,7 +101,9 @@ class Tournament(Struct, frozen=True, kw_only=True):
 
         Columns: fix, under, wrong, low, high (floats), exact (the fraction as text,
         null if sampled), wrong_orders and orders (text), lost, doubled, stuck
-        (floats), scope, witness (text), parallelism, waiting (microseconds), memory.
+        (floats), scope, witness (text), parallelism, waiting (microseconds), memory,
+        and loads, in how many runs these three were sampled; each has its ``…_low``
+        and ``…_high``, between which it lies with 95 % confidence.
         """
         import polars as pl
 
@@ -126,10 +129,20 @@ class Tournament(Struct, frozen=True, kw_only=True):
             "parallelism": price.parallelism,
             "waiting": price.waiting,
             "memory": price.memory,
+            "loads": price.runs,
+            **{
+                f"{name}_{side}": end
+                for name, ends in price.intervals.items()
+                for side, end in zip(("low", "high"), ends, strict=True)
+            },
         }
 
     def table(self) -> str:
-        """Return a Markdown table: a line for each fix, wrong orders of all orders."""
+        """Return a Markdown table: a line for each fix, wrong orders of all orders.
+
+        The prices in it (at once, waits, remembers) are sampled; ``costs`` holds their
+        intervals and the number of runs.
+        """
         under = list(dict.fromkeys(each.under for each in self.results))
         fixes = list(dict.fromkeys(each.fix for each in self.results))
         head = ["fix", *under, "at once", "waits (µs)", "remembers", "price"]
@@ -149,7 +162,8 @@ class Tournament(Struct, frozen=True, kw_only=True):
         return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
     def __repr__(self) -> str:
-        """Count the fixes that nothing refutes."""
+        """Count the fixes that nothing refutes, and the runs behind their prices."""
+        loads = ", ".join(sorted({f"{each.runs:,}" for each in self.costs.values()}))
         fixes = dict.fromkeys(each.fix for each in self.results)
         proved = [
             name
@@ -162,7 +176,8 @@ class Tournament(Struct, frozen=True, kw_only=True):
         ]
         return (
             f"Tournament({len(fixes)} fixes, {len(self.results)} results; proved under "
-            f"all conditions: {', '.join(proved) or 'none'})"
+            f"all conditions: {', '.join(proved) or 'none'}; prices sampled in {loads} "
+            "runs)"
         )
 
 
