@@ -16,6 +16,10 @@ FAILURES = "tests/test_workers_failures.py"
 GROUPS = "tests/test_workers_groups.py"
 MONITORING = "tests/test_workers_monitoring.py"
 KAFKA = "tests/test_workers_kafka.py"
+REAL = "tests/test_workers_real.py"
+
+WROTE = "    connection.execute((WRITE + GUARD * guarded).format(place.sign), row)\n"
+NOTED = '    connection.execute(NOTE.format(place.sign), (run, f"W{version}"))\n'
 
 FAULTS = (
     Guard(
@@ -150,6 +154,21 @@ FAULTS = (
         "a producer without Kafka's partitioner",
         (f"{KAFKA}::test_keys_go_where_murmur2_sends_them",),
         Edit("workers/kafka.py", '"murmur2_random"', '"consistent_random"'),
+    ),
+    Guard(
+        "a version guard that is not in the statement",
+        (f"{REAL}::test_none_ends_wrong_with_a_guard",),
+        Edit("workers/databases.py", "(WRITE + GUARD * guarded)", "WRITE"),
+    ),
+    Guard(
+        "a note of who wrote, before the row is locked",
+        (f"{REAL}::test_a_thousand_races_end_as_their_order_says",),
+        Edit("workers/databases.py", WROTE + NOTED, NOTED + WROTE),
+    ),
+    Guard(
+        "a drop that nobody counts",
+        (f"{MONITORING}::test_what_was_published_is_accounted_for",),
+        Edit("workers/failures.py", '_tell("dropped", [message])', "__repr__()"),
     ),
 )  # fmt: skip
 
