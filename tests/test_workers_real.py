@@ -4,10 +4,12 @@ import importlib
 import sys
 import threading
 import time
+from fractions import Fraction
 from pathlib import Path
 
 import postgres_server
 import pytest
+from msgspec.structs import replace
 
 from esbench.errors import InvalidSchedule, StoreError
 from esbench.workers import given, race_for_real, replay
@@ -65,6 +67,20 @@ def test_observed_stands_beside_predicted(raced):
     low, high = raced.interval
     assert 0 <= low <= float(raced.rate) <= high <= 1
     assert "of 60 real runs ended wrong" in raced.says
+
+
+def test_times_taken_together_tell_what_independent_ones_do_not(raced):
+    """They end nearly as the rows did; drawn apart, times that rise together don't."""
+    assert abs(raced.together - raced.rate) <= Fraction(5, 60)
+    rising = tuple(
+        (f"W{lane}", state, 1_000 * run + lane)
+        for run in range(60)
+        for lane, state in enumerate(raced.ends, 1)
+    )
+    held_up = replace(raced, measured=rising)
+    assert held_up.together == 0
+    assert held_up.predicted.wrong > Fraction(1, 2)
+    assert replace(raced, guarded=True).together == 0
 
 
 def test_none_ends_wrong_with_a_guard(place):

@@ -56,7 +56,7 @@ class Observed(Struct, frozen=True, kw_only=True):
         wrong: how many ended with another state than the last event's.
         ends: how many ended with which state.
         orders: for each run, the workers in the order of their writes.
-        measured: (worker, state, microseconds) for every write.
+        measured: (worker, state, microseconds) for every write, run by run.
         guarded: whether a version guard was in the statement.
     """
 
@@ -81,10 +81,24 @@ class Observed(Struct, frozen=True, kw_only=True):
     def predicted(self) -> Ends:
         """How it should end by the measured latencies, each worker's drawn anew.
 
-        It is sampled, with an interval, and takes workers to be independent.
+        It is sampled; its interval is that of the draws, not of the measuring. It takes
+        workers to be independent, which ``together`` does not.
         """
         latencies = observed(self.measured)
         return ends(_three(race(latencies)), _kept(guarded=self.guarded))
+
+    @property
+    def together(self) -> Fraction:
+        """The share that ends wrong by the three times of each run, taken together.
+
+        Where this agrees with ``rate`` and ``predicted`` does not, the workers were not
+        independent: a busy machine holds up all three at once, which turns few orders
+        round.
+        """
+        times = [micros for _, _, micros in self.measured]
+        runs = zip(*(times[lane::3] for lane in range(3)), strict=True)
+        late = sum(max(first, second) > last for first, second, last in runs)
+        return Fraction(0 if self.guarded else late, self.runs)
 
     @property
     def fitted(self) -> Ends:
@@ -106,8 +120,9 @@ class Observed(Struct, frozen=True, kw_only=True):
         return (
             f"{self.wrong:,} of {self.runs:,} real runs ended wrong ({low:.3f} to "
             f"{high:.3f}); the measured latencies predict {float(guess.wrong):.3f} "
-            f"({least:.3f} to {most:.3f}), exponential ones of the same means "
-            f"{float(self.fitted.wrong):.3f}"
+            f"({least:.3f} to {most:.3f}) if workers are independent and "
+            f"{float(self.together):.3f} as they came, exponential ones of the same "
+            f"means {float(self.fitted.wrong):.3f}"
         )
 
     def __repr__(self) -> str:
