@@ -99,6 +99,6 @@ ROWS = (
         name="broker",
         title="A group, simulated and through Kafka",
         run=ordering.broker,
-        seconds=60,
+        seconds=25,
     ),
 )
