@@ -1,5 +1,6 @@
 """The samples in data/ are what the project makes, byte for byte, and stay small."""
 
+import csv
 import shutil
 from decimal import Decimal
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 import esbench as es
 from esbench.analysis import samples
 from esbench.cli.run import run
-from esbench.domains import bank
+from esbench.domains import bank, video
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -33,20 +34,22 @@ def test_the_samples_are_small():
 
 
 def test_nothing_of_this_machine_is_in_the_samples():
-    """The extract ends its lines alike everywhere and has no other code page."""
+    """Tables end their lines alike everywhere; the extract has no other code page."""
+    for name in ("processed.csv", "videos.csv"):
+        assert b"\r" not in (DATA / name).read_bytes()
     data = samples.extract()
     assert data.count(b"\n") == data.count(b"\r\n")
     assert data.decode("cp1250").startswith("Bank Przykładowy S.A.")
 
 
-@pytest.mark.parametrize("name", ["ada", "bank"])
+@pytest.mark.parametrize("name", ["ada", "bank", "video"])
 def test_a_clone_without_empty_folders_is_a_log(tmp_path, name):
     """What git keeps of a log opens, verifies, reads, and takes new events."""
     for file, data in contents(DATA / name).items():
         place = tmp_path / name / file
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(data)
-    log = es.EventLog.existing(tmp_path / name, bank.EVENTS)
+    log = es.EventLog.existing(tmp_path / name, (*bank.EVENTS, *video.EVENTS))
     assert log.verify().ok
     log.append("new", [bank.AccountOpened(owner="N", initial_balance="1")])
     assert bank.Account.hydrate(log, "new").balance == 1
@@ -76,6 +79,18 @@ def test_the_bank_has_late_events_and_corrections():
     past = log.as_of("2023-12-31")
     then = log.as_of("2023-12-31", recorded="2023-12-31")
     assert bank.Account.compare(then, past).height > 0
+
+
+def test_three_workers_raced_for_the_videos():
+    """Each row names an event of the log, and was processed after it was taken."""
+    log = es.EventLog.existing(DATA / "video", video.EVENTS)
+    known = {f"{event.aggregate_id}/{event.version}" for event in log.read()}
+    with (DATA / "processed.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["event_id"] for row in rows} <= known
+    assert {row["worker"] for row in rows} == {"w1", "w2", "w3"}
+    assert all(row["taken_at"] < row["processed_at"] for row in rows)
+    assert rows == sorted(rows, key=lambda row: row["processed_at"])
 
 
 def test_the_extract_is_messy_as_banks_are(tmp_path):

@@ -1,4 +1,4 @@
-"""The samples in data/: two logs and one messy extract.
+"""The samples in data/: three logs, one messy extract, and what workers made of videos.
 
 What lives here: how they are made.
 The guarantee: the same bytes every time, whatever the clock, the machine and the
@@ -8,6 +8,9 @@ What it may not know: notebooks, the command line.
     ada/           Ada's account: recorded late, and corrected
     bank/          200 accounts over two years, in eight commits
     extract.csv    three months of five accounts, as a Polish bank would export them
+    video/         the videos of an hour, each event recorded as it happened
+    processed.csv  which worker wrote which of these events when, in a group that raced
+    videos.csv     what the videos' table says since then
 """
 
 from __future__ import annotations
@@ -19,16 +22,24 @@ from datetime import timedelta
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any
 
-from esbench.domains import bank
+from esbench.domains import bank, video
 from esbench.log import EventLog
-from esbench.moments import Clock
+from esbench.moments import Clock, moment
+from esbench.workers import Message, messages
+from esbench.workers.backoff import Backoff
+from esbench.workers.delivery import AT_LEAST_ONCE
+from esbench.workers.failures import DROP
+from esbench.workers.groups import Crash, Pause, Run, consume
+from esbench.workers.trace import WRITES
 
 if TYPE_CHECKING:
-    pass
+    import polars as pl
 
 ACCOUNTS, EVENTS, SEED = 200, 6_000, 2024
+MADE = ("ada", "bank", "extract.csv", "video", "processed.csv", "videos.csv")
 OWNERS = ("Łucja Żak", "Michał Ćwik", "Zofia Śliwa", "Józef Dąb", "Ewa Gęś")
 SHOPS = (
     "Żabka Łódź",
@@ -53,7 +64,8 @@ def make(folder: Path) -> list[Path]:
     _ada(folder / "ada")
     _bank(folder / "bank")
     (folder / "extract.csv").write_bytes(extract())
-    return [folder / name for name in ("ada", "bank", "extract.csv")]
+    _video(folder)
+    return [folder / name for name in MADE]
 
 
 def _ada(folder: Path) -> None:
@@ -182,3 +194,100 @@ def _written(row: dict[str, Any]) -> list[str]:
 def _polish(amount: Decimal) -> str:
     """Return an amount as a Polish bank writes it: ``1 234,50``."""
     return f"{amount:,.2f}".replace(",", " ").replace(".", ",")
+
+
+# --- the videos ------------------------------------------------------------------
+
+VIDEOS = 82
+BEGUN, EXPORTED = "2024-02-01T10:40:00Z", "2024-02-01T10:41:00Z"
+TICK = timedelta(milliseconds=100)  # in which a member of the group does one thing
+SCRIPT = (
+    Pause(at=60, member="w1", ticks=45),
+    Crash(at=140, member="w3", back=20),
+    Crash(at=230, member="w2", back=25),
+)
+
+
+def _video(folder: Path) -> None:
+    """Make the log of the videos, and what a group of workers made of it.
+
+    The workers come back at ``BEGUN`` after an outage and work off what has piled up.
+    Events have no key, so those of one video lie with different workers; one sleeps,
+    one dies between a write and its acknowledgement, some events fail for a while and
+    one for good. The log goes on meanwhile, until both are exported.
+    """
+    log = EventLog(
+        folder / "video", video.EVENTS, clock=Clock(EXPORTED), ids=counted_ids("video")
+    )
+    log.append_frame(_videos())
+    begun = moment(BEGUN)
+    piled_up = messages(e for e in log.read() if e.occurred_at <= begun)
+    run = worked_off(piled_up)
+    (folder / "processed.csv").write_bytes(_processed(run))
+    (folder / "videos.csv").write_bytes(_statuses(run))
+
+
+def _videos() -> pl.DataFrame:
+    """Return the videos' events up to the export, recorded as they occurred."""
+    import polars as pl
+
+    told = video.traffic(VIDEOS, SEED).filter(pl.col("occurred_at") <= moment(EXPORTED))
+    told = told.with_columns(pl.col("occurred_at").alias("recorded_at"))
+    return told.sort("recorded_at", "aggregate_id", maintain_order=True)
+
+
+def worked_off(told: tuple[Message, ...]) -> Run:
+    """Return what three workers make of messages that no key holds together."""
+    ids = [message.event_id for message in told]
+    Random(SEED).shuffle(ids)
+    return consume(
+        told,
+        key=lambda _: None,
+        handler=lambda row, message: video.written(row, message.event),
+        way=AT_LEAST_ONCE,
+        commit_every=2,
+        policy=DROP,
+        timeout=60,
+        backoff=Backoff(first=2, cap=8, seed=SEED),
+        script=SCRIPT,
+        flaky=dict.fromkeys(ids[:6], 2),
+        poison=ids[6:7],
+        seed=SEED,
+    )
+
+
+def _processed(run: Run) -> bytes:
+    """Return a row a write: which event, by whom, taken and processed when."""
+    taken: dict[tuple[str, str | None], int] = {}
+    rows = []
+    for step in run.trace.steps:
+        if step.did == "took":
+            taken[step.worker, step.event_id] = step.at
+        elif step.did in WRITES:
+            begun = taken[step.worker, step.event_id]
+            rows.append((step.event_id, step.worker, _when(begun), _when(step.at)))
+    return _csv(("event_id", "worker", "taken_at", "processed_at"), rows)
+
+
+def _statuses(run: Run) -> bytes:
+    """Return a row a video: its status, and when it was written."""
+    whose = {each.event_id: each.aggregate_id for each in run.trace.messages}
+    ends = {
+        whose[step.event_id]: (step.state, _when(step.at))
+        for step in run.trace.steps
+        if step.did in WRITES and step.event_id is not None
+    }
+    rows = [(name, *end) for name, end in sorted(ends.items())]
+    return _csv(("aggregate_id", "status", "updated_at"), rows)
+
+
+def _when(micros: int) -> str:
+    """Return the time of a step; a tick is a millisecond in the trace."""
+    at = moment(BEGUN) + TICK * (micros // 1_000)
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1_000:03}Z"
+
+
+def _csv(header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> bytes:
+    out = io.StringIO(newline="")
+    csv.writer(out, lineterminator="\n").writerows([header, *rows])
+    return out.getvalue().encode()
