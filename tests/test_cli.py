@@ -18,7 +18,7 @@ from esbench.log.file import segment_name
 
 COMMANDS = (
     "demo init append import table hydrate steps series changed explain reconcile "
-    "events info snapshot merge verify head export lab kafka class"
+    "forensics events info snapshot merge verify head export lab kafka class"
 ).split()
 READING = (
     ["table"],

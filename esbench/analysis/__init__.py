@@ -10,7 +10,7 @@
     books.py       accounts as the log has them
     plan.py        what the rows mean to a log, and the one commit that follows
     importing.py   all of that together
-    samples.py     the logs and the extract in data/
+    samples.py     the logs and the tables in data/
     receipt.py     where an answer comes from, and the call that gives it again
     report.py pictures.py    an answer: a sentence, rows, receipt, query, picture
     measure.py     the number that a question is about, and what moves it
@@ -26,6 +26,7 @@ What it may not know: notebooks, widgets, the command line.
 
 from esbench.analysis.changed import changed
 from esbench.analysis.correction import correction, unrecorded
+from esbench.analysis.forensics import Forensics, forensics, forensics_of
 from esbench.analysis.importing import plan_import
 from esbench.analysis.inverse import Ways
 from esbench.analysis.plan import Check, Plan, Vanished
@@ -50,6 +51,9 @@ __all__ = [
     "correction",
     "unrecorded",
     "restated",
+    "forensics",
+    "forensics_of",
+    "Forensics",
     "Report",
     "receipt",
     "Receipt",

@@ -156,8 +156,8 @@ def measure_of(
     reducers: tuple[Reducer, ...] = getattr(calls, "reducers", ())
     if not reducers:
         return Measure(projection, calls, _plain_field(calls, field, past), None)
-    ranked = sorted(reducers, key=_weight)
-    if field is None and _weight(ranked[0]) < 2:
+    ranked = sorted(reducers, key=weight)
+    if field is None and weight(ranked[0]) < 2:
         return Measure(projection, calls, ranked[0].name, ranked[0])
     named = {reducer.name: reducer for reducer in reducers}
     if field not in named:
@@ -166,7 +166,8 @@ def measure_of(
     return Measure(projection, calls, field, named[field])
 
 
-def _weight(reducer: Reducer) -> int:
+def weight(reducer: Reducer) -> int:
+    """Return how far a field is from what is asked for first: totals, then numbers."""
     if reducer.how == "total":
         return 0
     is_number = reducer.kind in {"int", "float"} or reducer.places is not None

@@ -6,8 +6,8 @@
     place.py      which log, which event types, which projection
     output.py     answers as JSON, CSV, Parquet and text
     tables.py     text: for a terminal of any width, and for a pipe
-    demo.py writing.py importing.py reading.py checking.py keeping.py snapshots.py
-    kafka.py lab.py making.py classroom.py    commands
+    demo.py writing.py importing.py reading.py checking.py forensics.py keeping.py
+    snapshots.py kafka.py lab.py making.py classroom.py    commands
     sandbox.py rerun.py   running what a stranger wrote
     report.py     what an import found, for a person
     complete.py   what a shell offers

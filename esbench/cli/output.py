@@ -78,6 +78,7 @@ def give(
     title: str,
     upright: bool = False,
     shown: pl.DataFrame | None = None,
+    beside: dict[str, Any] | None = None,
 ) -> None:
     """Give an answer in the form that was asked for.
 
@@ -88,12 +89,13 @@ def give(
         title: what they are, in a word or two.
         upright: whether a person wants each row as a block of its own.
         shown: the rows as a person reads them, if that differs.
+        beside: what JSON holds besides the receipt and the rows.
     """
     if form.is_text:
         _text(frame if shown is None else shown, receipt, form, title, upright=upright)
         return
     rows = frame.head(form.limit) if form.limit else frame
-    write(_packed(rows, receipt, form.name), form)
+    write(_packed(rows, receipt, form.name, beside or {}), form)
     if form.name == "csv":
         _say_where(receipt)
 
@@ -104,9 +106,11 @@ def _say_where(receipt: Receipt) -> None:
         tables.err(receipt.late)
 
 
-def _packed(rows: pl.DataFrame, receipt: Receipt, name: str) -> bytes:
+def _packed(
+    rows: pl.DataFrame, receipt: Receipt, name: str, beside: dict[str, Any]
+) -> bytes:
     if name == "json":
-        return json_bytes({"receipt": receipt, "rows": rows.to_dicts()})
+        return json_bytes({"receipt": receipt, **beside, "rows": rows.to_dicts()})
     if name == "csv":
         return csv_bytes(rows)
     return parquet_bytes(rows, {"esbench": json_bytes(receipt).decode()})

@@ -125,9 +125,17 @@ def projection_of(named: str | None, past: Past) -> Any:
     Raises:
         Misuse: no such projection, or none that fits.
     """
+    return projection_for(named, set(past.schema.types))
+
+
+def projection_for(named: str | None, names: set[str]) -> Any:
+    """Return the projection that was named, or the one that fits some event types.
+
+    Raises:
+        Misuse: no such projection, or none that fits.
+    """
     if named is not None and ":" in named:
         return _checked(_looked_up(*named.split(":", 1)), named)
-    names = set(past.schema.types)
     own = {
         name: module
         for module, projections in DOMAINS.items()
