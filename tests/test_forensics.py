@@ -1,6 +1,9 @@
 """Forensics finds each case out of order, which states it made wrong, and why."""
 
 import csv
+import io
+import json
+import shlex
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from hypothesis import strategies as st
 import esbench as es
 from esbench import analysis
 from esbench.analysis.processing import moments_of, sheet_of
+from esbench.cli.run import run
 from esbench.domains import bank, video
 from esbench.errors import InvalidEvent, InvalidFrame, UnclearExtract
 from esbench.workers import LAST_WRITE_WINS, schedules, told
@@ -117,7 +121,7 @@ def test_each_cause_is_told_apart(life, order, there, cause):
     row = only(report)
     assert (row["end"], row["cause"]) == ("wrong", cause)
     assert row["right"] == ("success", "deleted")[life == 4]
-    alone = f"wrong: {cause}" if ", " not in cause else "wrong: several"
+    alone = f"wrong: {cause}" if ", " not in cause else "wrong: several causes"
     assert report.count(alone) == report.count("wrong") == 1
 
 
@@ -496,6 +500,7 @@ BY_PLACE = pl.DataFrame({"aggregate_id": ["v"], "version": ["x"], "processed_at"
         (GOOD, {"field": "colour"}, "has no field 'colour'"),
         (GOOD, {"field": "colour", "projection": Status}, "has no field 'colour'"),
         (GOOD, {"projection": bank.Daily}, "is counted by day"),
+        (GOOD, {"projection": bank.Account}, "this log has none, but Processing"),
         (None, {}, "tells one order alone: each event occurred when it was recorded"),
         (None, {"order": "version"}, "tells one order alone: versions follow"),
     ],
@@ -601,3 +606,152 @@ def test_the_sample_s_states_follow_from_its_writes():
             states[name] = video.written(states.get(name), event)
     listed = pl.read_csv(DATA / "videos.csv").select("aggregate_id", "status")
     assert dict(listed.iter_rows()) == states
+
+
+# Reports, and the command
+
+
+def test_a_report_reads_well_and_gives_itself_again():
+    """Notes stand in every form, ids are text, the call gives the same table."""
+    evil = "<script>alert(1)</script>"
+    log = log_of(**{evil: 3})
+    processed, states = in_order(evil, 2, 1, 3), {evil: "<b>"}
+    report = analysis.forensics(log, processed, states=states, field="status")
+    assert repr(report).splitlines()[1:3] == [report.finding, report.notes[0]]
+    page = report._repr_html_()
+    assert "<script>" not in page
+    assert report.notes[0] in page
+    assert report.plot()._repr_png_().startswith(b"\x89PNG")
+    names = {"log": log, "analysis": analysis, "processed": processed, "states": states}
+    log.append("late", LIFE[:1])
+    assert eval(report.receipt.call, names).table.equals(report.table)
+
+
+def test_there_is_no_query_and_nothing_to_draw_where_nothing_is_wrong():
+    """Both say so, in the words of the other reports."""
+    report = analysis.forensics(log_of(v=3), in_order("v", 1, 2, 3))
+    with pytest.raises(InvalidFrame, match="there is no query"):
+        _ = report.sql
+    with pytest.raises(InvalidFrame, match="nothing to draw"):
+        report.plot()
+    with pytest.raises(InvalidFrame, match="no figure 'right'"):
+        report.count("right")
+
+
+def test_a_log_without_events_is_no_trouble():
+    """Nothing is out of order where nothing happened."""
+    log = es.EventLog.temporary(video.EVENTS)
+    assert analysis.forensics(log).finding.startswith("None of 0 aggregates")
+    table = writes(("v/1", 0)).clear()
+    assert analysis.forensics(log, table).count("writes") == 0
+    assert analysis.forensics(log_of(v=1), table).count("wrong") == 1
+
+
+@pytest.fixture
+def call(capsys, monkeypatch, tmp_path):
+    """Give a function that runs a command beside the sample: code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ESBENCH_LOG", str(DATA / "video"))
+    rows = extract(sample(), pl.read_csv(DATA / "processed.csv"))
+    rows = rows.rename({"processed_at": "done"})
+    rows.select("aggregate_id", "version", "type", "done").write_csv("x.csv")
+    log = es.EventLog(tmp_path / "late", video.EVENTS)
+    log.append_frame(video.traffic(5, latencies=None))
+    in_time = pl.read_csv(DATA / "processed.csv").head(1)
+    in_time.write_csv("one.csv")
+
+    def called(*words):
+        capsys.readouterr()
+        code = run([str(word) for word in words])
+        done = capsys.readouterr()
+        return code, done.out, done.err
+
+    return called
+
+
+BOTH = ["forensics", "--processed", DATA / "processed.csv"]
+ALL = [*BOTH, "--states", DATA / "videos.csv"]
+
+
+def test_the_command_ends_with_one_where_a_state_is_wrong(call):
+    """A script sees from the exit code whether all final states are right."""
+    code, out, err = call(*ALL)
+    assert (code, err) == (1, "")
+    finding = out.splitlines()[-1]
+    assert finding.startswith("47 of 82 aggregates were written out of order")
+    rows = [line for line in out.splitlines() if line.startswith("vid_")]
+    assert len(rows) == 52
+    code, out, _ = call(*BOTH, "--about", "2024-02-01T10:00:30Z")
+    assert (code, out.splitlines()[-1]) == (
+        *(0, "None of 1 aggregate was written out of order; no final state is wrong."),
+    )
+
+
+def test_only_what_is_wrong_is_listed_if_one_wants(call):
+    """``--wrong`` leaves out the cases that did no harm."""
+    _, out, _ = call(*ALL, "--wrong")
+    rows = [line for line in out.splitlines() if line.startswith("vid_")]
+    assert len(rows) == 26
+    assert not any(" right " in line.split("  success")[0] for line in rows)
+
+
+def test_the_command_answers_in_every_form(call, tmp_path):
+    """JSON has receipt, finding, notes, summary and rows; CSV and Parquet the rows."""
+    answer = json.loads(call(*ALL, "--json")[1])
+    assert answer["summary"]["wrong"] == 26
+    assert answer["finding"].startswith("47 of 82")
+    assert "What is there is what videos.csv says." in answer["notes"]
+    assert answer["receipt"]["call"].startswith("esbench forensics --processed")
+    code, out, err = call(*ALL, "--csv")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert (code, len(rows)) == (1, len(answer["rows"]))
+    assert list(rows[0]) == list(answer["rows"][0])
+    assert answer["finding"] in err
+    assert call(*ALL, "-o", "x.parquet")[0] == 1
+    assert pl.read_parquet("x.parquet").to_dicts() == answer["rows"]
+
+
+def test_the_call_in_the_receipt_gives_the_answer_again(call):
+    """The call names the files, the options and the past."""
+    for words in (
+        [*ALL, "--wrong", "--order", "version", "--field", "status"],
+        ["forensics", "--extract", "x.csv", "--map", "processed=done"],
+    ):
+        told = json.loads(call(*words, "--json")[1])
+        again = shlex.split(told["receipt"]["call"])[1:]
+        assert json.loads(call(*again, "--json")[1])["rows"] == told["rows"]
+
+
+def test_a_log_or_an_extract_alone_is_enough(call):
+    """The log's own two times, and one table with columns of other names."""
+    code, out, _ = call("forensics", "--log", "late")
+    assert code in {0, 1}
+    assert "recorded out of order" in out
+    code, out, _ = call("forensics", "--extract", "x.csv", "--map", "processed=done")
+    assert out.splitlines()[-1].startswith("47 of 82 aggregates")
+    assert "as x.csv says" in out.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["forensics"], 2, "give a table that says when events were processed"),
+        ([*BOTH, "--order", "x"], 2, "write 'version' or 'occurred'"),
+        ([*BOTH, "--map", "worker"], 2, "write ROLE=COLUMN"),
+        ([*BOTH, "--map", "who=worker"], 2, "there is no role 'who'"),
+        ([*BOTH, "--map", "worker=who"], 2, "processed.csv has no column 'who'"),
+        ([*BOTH, "--states", DATA / "processed.csv"], 2, "call it 'aggregate_id'"),
+        ([*BOTH, "--field", "colour"], 1, "has no field 'colour'"),
+        ([*BOTH, "--projection", "Account"], 1, "this log has none"),
+        (["forensics", "--processed", "none.csv"], 1, "no such file"),
+        (["forensics", "--extract", "x.csv"], 2, "no column says when"),
+        ([*BOTH, "--extract", "x.csv"], 2, "--extract stands for a log"),
+        (["forensics", "--processed", DATA / "videos.csv"], 2, "which event"),
+    ],
+)
+def test_what_can_not_be_asked_is_one_line(call, words, code, said):
+    """Errors say what to write instead."""
+    answered = call(*words)
+    assert answered[0] == code, answered
+    assert said in answered[2]
+    assert len(answered[2].splitlines()) == 1

@@ -20,13 +20,14 @@ from esbench.analysis.measure import KEY
 from esbench.analysis.orders import RANK, Columns, Folded, Told
 from esbench.analysis.processing import Sheet, has_zone, moments_of, sheet_of
 from esbench.analysis.report import counted_verb
-from esbench.errors import InvalidEvent, UnclearExtract, shorten
+from esbench.errors import InvalidEvent, InvalidFrame, UnclearExtract, shorten
 
 if TYPE_CHECKING:
     import polars as pl
 
     from esbench.log import Past
     from esbench.projection.calls import Calls
+    from esbench.projection.reducers import Reducer
 
 VERSION, OCCURRED = "version", "occurred"
 INFERRED = (
@@ -146,8 +147,19 @@ def _told_by(
     if reducer is None:
         ranks = events.select(KEY, "version", "rank")
         return Folded(past.read, ranks, calls, field), events
+    _refuse_another(calls.name, reducer, events.get_column("type"))
     rows = rows.drop("position")
     return Columns(rows, calls.name, reducer, past.zone), events
+
+
+def _refuse_another(name: str, reducer: Reducer, types: pl.Series) -> None:
+    """Refuse a projection of other events: of nothing, nothing would be wrong."""
+    if len(types) and not types.is_in(sorted(reducer.types)).any():
+        raise InvalidFrame(
+            f"{name}.{reducer.name} follows from {', '.join(sorted(reducer.types))}; "
+            f"this log has none, but {', '.join(types.unique().sort().head(5))}: take "
+            "another projection"
+        )
 
 
 _ENVELOPE = ("version", "type", "position", "occurred_at", "recorded_at")

@@ -19,6 +19,7 @@ if nobody says, from folding the events as they were processed: the last write w
 from __future__ import annotations
 
 import hashlib
+import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -51,7 +52,9 @@ from esbench.projection import calls_of
 
 if TYPE_CHECKING:
     import polars as pl
+    from matplotlib.figure import Figure
 
+    from esbench.analysis.orders import Told
     from esbench.log import Readable
 
 RIGHT, WRONG, OPEN = "right", "wrong", "open"
@@ -86,6 +89,13 @@ class Forensics(Report):
         rows = f"\n{self.table}" if self.table.height else ""
         said = [f"{self.title}, {self.receipt.said}", self.finding, *self.notes]
         return "\n".join(said) + rows
+
+    def _repr_html_(self) -> str:
+        notes = "".join(f"<div>{html.escape(note)}</div>" for note in self.notes)
+        rows = self.table._repr_html_() if self.table.height else ""
+        title = html.escape(f"{self.title}, {self.receipt.said}")
+        finding = html.escape(self.finding)
+        return f"<div>{title}</div><div><b>{finding}</b></div>{notes}{rows}"
 
 
 def forensics(
@@ -151,8 +161,7 @@ def forensics(
         sheet = sheet_of(processed, columns, name="the table of processing")
         evidence = of_table(past, calls, field, by, sheet)
     words = [] if processed is None else ["processed"]
-    words += [] if states is None else ["states=states"]
-    words += [] if order is None else [f"order={order!r}"]
+    words += _words(states=states, order=order, columns=columns, field=field)
     return _judged(evidence, states, called(receipt(past), call, "forensics", *words))
 
 
@@ -194,7 +203,15 @@ def forensics_of(
     sheet = extract_sheet(extract, columns)
     calls = calls_of(projection or video.Video)
     evidence = of_extract(sheet, calls, field, order, zone)
-    return _judged(evidence, states, _of_sheet(sheet, evidence, zone, call))
+    words = _words(states=states, order=order, columns=columns, field=field)
+    python = f"analysis.forensics_of({', '.join(['extract', *words])})"
+    return _judged(evidence, states, _of_sheet(sheet, evidence, zone, call or python))
+
+
+def _words(*, states: Any, **options: Any) -> list[str]:
+    """Return the arguments that were given, as Python writes them."""
+    said = [f"{name}={value!r}" for name, value in options.items() if value is not None]
+    return said if states is None else ["states=states", *said]
 
 
 def extract_sheet(extract: Any, columns: Mapping[str, str] | None = None) -> Sheet:
@@ -202,7 +219,7 @@ def extract_sheet(extract: Any, columns: Mapping[str, str] | None = None) -> She
     return sheet_of(extract, columns, name="the extract", also=AT_HAND)
 
 
-def _of_sheet(sheet: Sheet, evidence: Evidence, zone: str, call: str | None) -> Receipt:
+def _of_sheet(sheet: Sheet, evidence: Evidence, zone: str, call: str) -> Receipt:
     """Return the receipt of an extract: its rows, and a digest of them."""
     rows = sheet.frame
     digest = hashlib.sha256(rows.write_csv().encode()).hexdigest()
@@ -220,8 +237,21 @@ def _of_sheet(sheet: Sheet, evidence: Evidence, zone: str, call: str | None) -> 
         left_out=0,
         aggregates=evidence.events.get_column(KEY).n_unique(),
         differ=None,
-        call=call or "analysis.forensics_of(extract)",
+        call=call,
     )
+
+
+def _picture(table: pl.DataFrame, told: Told, said: str) -> Figure:
+    """Draw how many states are wrong, by what is there and what should be."""
+    import polars as pl
+
+    from esbench.analysis.pictures import bars
+
+    shown = [pl.col(n).cast(pl.String).fill_null("nothing") for n in ("there", "right")]
+    pairs = table.filter(end=WRONG).select(pl.format("{}, not {}", *shown).alias("is"))
+    counts = pairs.group_by("is").len("count").sort("count", "is")
+    what = f"{told.name}.{told.field}: wrong final states"
+    return bars(counts, "count", what, said, "{:,}")
 
 
 # --- the judgement -----------------------------------------------------------------
@@ -245,6 +275,7 @@ def _judged(evidence: Evidence, states: Any, stood: Receipt) -> Forensics:
         summary=summary,
         notes=(*evidence.notes, *notes, *_noted(counts)),
         _sql=_no_query,
+        _picture=lambda: _picture(table, told, stood.said),
     )
 
 
@@ -435,7 +466,7 @@ def _summary(
         "open": table.filter(pl.col("end") == OPEN).height,
         "wrong": wrong.height,
         **alone,
-        "wrong: several": wrong.height - sum(alone.values()),
+        "wrong: several causes": wrong.height - sum(alone.values()),
     }
     return pl.DataFrame(
         {"figure": list(figures), "count": list(figures.values())},
@@ -484,6 +515,6 @@ def _noted(counts: dict[str, int]) -> list[str]:
             "taken in the order of the events."
         )
     if counts["wrong"] > counts[f"wrong: {ORDER}"]:
-        why = [f"{n:,} {k[7:]}" for k, n in counts.items() if k[:7] == "wrong: " and n]
+        why = [f"{k[7:]} {n:,}" for k, n in counts.items() if k[:7] == "wrong: " and n]
         notes.append(f"Why {counts['wrong']:,} are wrong: {', '.join(why)}.")
     return notes

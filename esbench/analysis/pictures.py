@@ -19,8 +19,17 @@ ORANGE_RED = "#D55E00"
 BARS = 20
 
 
-def bars(frame: pl.DataFrame, column: str, what: str, said: str) -> Picture:
+def bars(
+    frame: pl.DataFrame, column: str, what: str, said: str, form: str = "{:+}"
+) -> Picture:
     """Return the largest differences as bars, the largest on top.
+
+    Args:
+        frame: a row a bar; the first column names it.
+        column: how long it is.
+        what: the title.
+        said: what stands under the bars.
+        form: how the numbers are written.
 
     Raises:
         InvalidFrame: there is no such column of numbers.
@@ -36,7 +45,7 @@ def bars(frame: pl.DataFrame, column: str, what: str, said: str) -> Picture:
     names = [shorten(str(key), 30) for key in shown.to_series(0)]
     inks = [BLUE if value >= 0 else ORANGE_RED for value in values]
     drawn = axes.barh(range(len(values)), values, color=inks)
-    axes.bar_label(drawn, [f"{value:+}" for value in shown[column]], padding=4)
+    axes.bar_label(drawn, [form.format(value) for value in shown[column]], padding=4)
     axes.set_yticks(range(len(values)), names, parse_math=False)
     axes.margins(x=0.18)
     axes.axvline(0, color=GREY, linewidth=1)
