@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 
 import esbench as es
 from esbench import analysis
+from esbench.analysis.orders import Folded
 from esbench.analysis.processing import moments_of, sheet_of
 from esbench.cli.run import run
 from esbench.domains import bank, video
 from esbench.errors import InvalidEvent, InvalidFrame, UnclearExtract
+from esbench.projection import calls_of
 from esbench.workers import LAST_WRITE_WINS, schedules, told
 from esbench.workers.lattice import Rows
 from esbench.workers.verdict import witness_of
@@ -238,6 +240,10 @@ def test_the_table_s_own_states_are_what_is_there():
             writes(("v/1", -86_400 * 60)),
             "2 events were recorded after the last write of all: they may be",
         ),
+        (
+            writes(("v/1", -86_400 * 60)),
+            "1 write is dated before the event occurred: clocks differ",
+        ),
     ],
 )
 def test_nothing_is_left_out_in_silence(table, said):
@@ -315,6 +321,16 @@ def test_any_run_is_judged_as_by_hand(orders, dice, projection):
     assert report.count("wrong") == sum(
         truth != there for _, _, truth, there in (model(4, o) for o in orders.values())
     )
+
+
+def test_a_function_is_folded_whichever_aggregate_is_asked_first():
+    """Events that were read for one aggregate do not stand in for another's."""
+    log = log_of(v=3, w=1)
+    ranks = pl.DataFrame({"aggregate_id": ["v", "w"], "version": 1, "rank": 1})
+    told = Folded(log.read, ranks, calls_of(Status), None)
+    for name in "vw":
+        order = pl.DataFrame({"aggregate_id": [name], "rank": [1], "place": [1]})
+        assert told.ends(order).rows() == [(name, "uploaded")]
 
 
 # Where the orders come from
@@ -578,6 +594,65 @@ def test_parts_of_a_microsecond_count():
     assert (report.count("ties"), report.count("out of order")) == (0, 1)
 
 
+def test_amounts_are_compared_exactly():
+    """A tenth of a cent too much is no rounding, and a float is no amount."""
+    log = es.EventLog.temporary(bank.EVENTS)
+    log.append("a", [bank.AccountOpened(owner="A", initial_balance="500.00")])
+    options = {"projection": bank.Account, "processed": writes(("a/1", 0))}
+    for said in ("500", "500.00", "500.000"):
+        report = analysis.forensics(log, states={"a": said}, **options)
+        assert report.count("wrong") == 0
+    report = analysis.forensics(log, states={"a": "500.01"}, **options)
+    assert only(report)["cause"] == "not explained"
+    with pytest.raises(UnclearExtract, match="balance of a is said to be '500"):
+        analysis.forensics(log, states={"a": "500.001"}, **options)
+    rows = pl.DataFrame(
+        {
+            "aggregate_id": ["a"],
+            "version": [1],
+            "type": ["AccountOpened"],
+            "processed_at": [1],
+            "initial_balance": [0.1],
+        }
+    )
+    with pytest.raises(UnclearExtract, match="floats, which are not exact"):
+        analysis.forensics_of(rows, projection=bank.Account)
+    for cell, said in (("0.10", None), ("0.101", "row 1: '0.101'")):
+        texts = rows.with_columns(initial_balance=pl.lit(cell))
+        if said is None:
+            assert analysis.forensics_of(texts, projection=bank.Account).finding
+        else:
+            with pytest.raises(UnclearExtract, match=said):
+                analysis.forensics_of(texts, projection=bank.Account)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "written"),
+    [
+        (bool, True, "yes"),
+        (int, 3, "3"),
+        (float, 0.5, "0.5"),
+        (datetime, START, "2024-02-01T10:00:00Z"),
+    ],
+)
+def test_states_of_every_kind_are_read(kind, value, written):
+    """A list of states may hold truths, numbers and times."""
+
+    class Set(es.Event):
+        to: kind
+
+    class Latest(es.Projection):
+        to = es.last((Set, "to"))
+
+    log = es.EventLog.temporary([Set])
+    log.append("v", [Set(to=value)])
+    options = {"projection": Latest, "processed": writes(("v/1", 0))}
+    report = analysis.forensics(log, states={"v": written}, **options)
+    assert report.count("wrong") == 0
+    with pytest.raises(UnclearExtract, match="is said to be 'perhaps'"):
+        analysis.forensics(log, states={"v": "perhaps"}, **options)
+
+
 # The sample
 
 
@@ -592,6 +667,8 @@ def test_the_race_happened_in_the_sample():
     figures = ("out of order", "wrong", "wrong: order", "copies", "never processed")
     assert [report.count(each) for each in figures] == [47, 26, 18, 3, 12]
     assert report.count("wrong: not explained") == 0
+    readme = (DATA.parent / "README.md").read_text(encoding="utf-8")
+    assert f"It says: {report.finding}" in readme
     assert report.count("wrong: a tie in time") + report.count("ties") > 0
 
 

@@ -129,7 +129,7 @@ def _beginning(writes: Sequence[Write]) -> tuple[int, int, bool]:
     place_of = {rank: n for n, (rank, _, first) in enumerate(writes) if first}
     highest = 0
     for place, (rank, _, first) in enumerate(writes):
-        if first and waiting[place] < rank:
+        if waiting[place] < rank:  # its first write, or that would have been one
             return place, place_of[waiting[place]], False
         if not first and rank < highest:
             return place, place_of[highest], True

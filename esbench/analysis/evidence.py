@@ -217,12 +217,14 @@ def of_table(
     writes = done.join(known.select(*names, *kept), on=names, how="left")
     lost = writes.filter(pl.col("rank").is_null())
     writes = writes.filter(pl.col("rank").is_not_null())
+    whens = events.select(KEY, "rank", when="occurred_at")
     notes = [
         said_order(order),
         *zone_note(sheet, "processed", past.zone),
         *_unfinished(rows.height - done.height),
         *_strangers(sheet, lost.select(*names), writes.height, past),
         *_pending(events, writes),
+        *before_events(writes.join(whens, on=[KEY, "rank"])),
     ]
     if order == OCCURRED:
         notes += shared(events, "occurred_at")
@@ -358,6 +360,21 @@ def _pending(events: pl.DataFrame, writes: pl.DataFrame) -> list[str]:
     was = counted_verb(new, "event", "was", "were")
     they = "it" if new == 1 else "they"
     return [f"{was} recorded after the last write of all: {they} may be on the way."]
+
+
+def before_events(writes: pl.DataFrame) -> list[str]:
+    """Say how many writes are dated ``at`` before their event occurred, ``when``."""
+    import polars as pl
+
+    times = writes.select(pl.selectors.datetime(time_zone="*")).columns
+    if not {"at", "when"} <= {*times}:
+        return []
+    early = writes.filter(pl.col("at") < pl.col("when")).height
+    if not early:
+        return []
+    are = counted_verb(early, "write", "is", "are")
+    may = "clocks differ, and the order of processing may be another one."
+    return [f"{are} dated before the event occurred: {may}"]
 
 
 def zone_note(sheet: Sheet, role: str, zone: str) -> list[str]:

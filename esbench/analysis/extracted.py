@@ -15,6 +15,7 @@ from esbench.analysis.evidence import (
     OCCURRED,
     VERSION,
     Evidence,
+    before_events,
     beside,
     checked_order,
     last_states,
@@ -26,7 +27,7 @@ from esbench.analysis.evidence import (
 )
 from esbench.analysis.measure import KEY
 from esbench.analysis.orders import RANK, Columns
-from esbench.analysis.processing import Sheet, moments_of
+from esbench.analysis.processing import Sheet, moments_of, typed
 from esbench.errors import InvalidFrame, UnclearExtract, shorten
 from esbench.event import Event
 from esbench.projection import Projection, calls_of, last
@@ -87,6 +88,7 @@ def of_extract(
         *zone_note(sheet, "processed", zone),
         *_identity_note(sheet),
         *shared(events.rename({"by": "place"}), "place"),
+        *(before_events(rows.select("at", when="by")) if by == OCCURRED else ()),
     ]
     return Evidence(
         told=Columns(_as_events(events, fields), named, reducer, zone),
@@ -199,16 +201,35 @@ def _typed(sheet: Sheet, name: str, kind: str) -> pl.Series:
     import polars as pl
 
     places = places_of(kind)
-    kinds = {"text": pl.String(), "int": pl.Int64(), "float": pl.Float64()}
-    wanted = kinds.get(kind) if places is None else pl.Decimal(18, places)
+    wanted = _kinds().get(kind) if places is None else pl.Decimal(18, places)
     column = sheet.frame.get_column(name)
-    if wanted is None:
+    if wanted is None or column.dtype == wanted:
         return column
-    made = column.cast(wanted, strict=False)
-    bad = (column.is_not_null() & made.is_null()).arg_true()
+    if column.dtype.is_float():
+        raise UnclearExtract(
+            f"{sheet.name}: {name!r} holds floats, which are not exact: give texts or "
+            "decimals"
+        )
+    texts = column.cast(pl.String)
+    made = typed(texts, wanted)
+    bad = (texts.is_not_null() & made.is_null()).arg_true()
     if len(bad):
         raise UnclearExtract(
-            f"{sheet.name}, row {bad[0] + 1}: {shorten(str(column[bad[0]]))!r} in "
-            f"{name!r} is no {kind}"
+            f"{sheet.name}, row {bad[0] + 1}: {shorten(texts[bad[0]])!r} in {name!r} "
+            f"is no {kind}"
         )
     return made
+
+
+def _kinds() -> dict[str, pl.DataType]:
+    """Return the columns' types by the kinds of fields; bytes stay as they are."""
+    import polars as pl
+
+    return {
+        "text": pl.String(),
+        "int": pl.Int64(),
+        "float": pl.Float64(),
+        "bool": pl.Boolean(),
+        "date": pl.Date(),
+        "time": pl.Datetime("us", "UTC"),
+    }

@@ -44,7 +44,7 @@ from esbench.analysis.evidence import (
 from esbench.analysis.extracted import of_extract
 from esbench.analysis.measure import KEY
 from esbench.analysis.orders import CAUSES, ORDER, TIE, alike, causes, chain
-from esbench.analysis.processing import Sheet, sheet_of
+from esbench.analysis.processing import Sheet, sheet_of, typed
 from esbench.analysis.receipt import Receipt, called, counted, receipt
 from esbench.analysis.report import Report, counted_verb
 from esbench.errors import InvalidFrame, UnclearExtract, shorten
@@ -339,7 +339,7 @@ def _with_found(
     kind = ends.schema["truth"]
     said = found.with_columns(pl.col("found").alias("said"))
     if kind != pl.Null():
-        said = said.with_columns(pl.col("found").cast(kind, strict=False))
+        said = said.with_columns(typed(said.get_column("said"), kind).alias("found"))
     bad = said.filter(pl.col("found").is_null() & pl.col("said").is_not_null())
     if bad.height:
         raise UnclearExtract(

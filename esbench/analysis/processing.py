@@ -307,6 +307,28 @@ def _refuse_unread(sheet: Sheet, role: str, texts: pl.Series, found: pl.Series) 
         )
 
 
+def typed(texts: pl.Series, kind: pl.DataType) -> pl.Series:
+    """Return texts as values of a kind; null where one is no such value, exactly.
+
+    >>> import polars as pl
+    >>> typed(pl.Series(["1.50", "1.505"]), pl.Decimal(38, 2)).to_list()
+    [Decimal('1.50'), None]
+    """
+    import polars as pl
+
+    if kind == pl.Boolean:
+        words = {"true": True, "yes": True, "false": False, "no": False}
+        lower = texts.str.to_lowercase()
+        return lower.replace_strict(words, default=None, return_dtype=pl.Boolean)
+    if isinstance(kind, pl.Datetime):
+        return texts.str.to_datetime(strict=False, time_zone="UTC", time_unit="us")
+    made = texts.cast(kind, strict=False)
+    if isinstance(kind, pl.Decimal):
+        finer = texts.str.contains(rf"\.\d{{{kind.scale}}}\d*[1-9]|[eE]")
+        made = made.set(finer.fill_null(value=False), None)
+    return made
+
+
 def has_zone(sheet: Sheet, role: str) -> bool:
     """Tell whether the times of a column say in which zone they are, or need none."""
     import polars as pl

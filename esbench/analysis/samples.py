@@ -213,8 +213,8 @@ def _video(folder: Path) -> None:
 
     The workers come back at ``BEGUN`` after an outage and work off what has piled up.
     Events have no key, so those of one video lie with different workers; one sleeps,
-    one dies between a write and its acknowledgement, some events fail for a while and
-    one for good. The log goes on meanwhile, until both are exported.
+    two die and have what they had not committed delivered again, some events fail for
+    a while and one for good. The log goes on meanwhile, until both are exported.
     """
     log = EventLog(
         folder / "video", video.EVENTS, clock=Clock(EXPORTED), ids=counted_ids("video")
