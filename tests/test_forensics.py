@@ -252,6 +252,14 @@ def test_nothing_is_left_out_in_silence(table, said):
     assert any(said in note for note in report.notes)
 
 
+def test_a_state_is_held_against_the_truth_where_all_was_in_order():
+    """What nobody wrote out of order can be wrong, too, and nothing explains it."""
+    table = pl.concat([in_order(name, 1, 2, 3) for name in "uvw"])
+    states = {"u": "success", "v": "success", "w": "processing"}
+    row = only(analysis.forensics(log_of(u=3, v=3, w=3), table, states=states))
+    assert (row["aggregate_id"], row["cause"]) == ("w", "not explained")
+
+
 def test_states_without_a_case_are_told():
     """Rows about nobody, and aggregates without a row, stand in the notes."""
     report = analysis.forensics(
