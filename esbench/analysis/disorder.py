@@ -88,8 +88,8 @@ def inverted(writes: Sequence[Write]) -> Inverted | None:
     """Return what is the wrong way round in the writes of one aggregate, in order.
 
     >>> found = inverted([(1, 0, True), (3, 1, True), (2, 2, True)])
-    >>> (found.inversions, found.early, found.partner, found.late)
-    (1, 1, 2, 1.0)
+    >>> (found.inversions, found.early, found.partner, found.again)
+    (1, 1, 2, False)
     """
     late = _late(writes)
     if late is None:

@@ -113,7 +113,7 @@ def of_log(past: Past, calls: Calls, field: str | None, order: str) -> Evidence:
         writes=writes,
         states=None,
         verb="recorded",
-        notes=(said_order(order), *shared(events, "occurred_at")),
+        notes=(said_order(order), *shared(events, "occurred_at", "time of happening")),
     )
 
 
@@ -175,13 +175,13 @@ def ranked(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns((place - began + 1).alias(RANK))
 
 
-def shared(events: pl.DataFrame, column: str) -> list[str]:
+def shared(events: pl.DataFrame, column: str, what: str) -> list[str]:
     """Say how many events share their place in the order with another one."""
     same = int(events.select(KEY, column).is_duplicated().sum())
     if not same:
         return []
     has = counted_verb(same, "event", "has", "have")
-    said = f"{has} the {column} of another of the aggregate: these are taken as "
+    said = f"{has} the {what} of another of the aggregate: these are taken as "
     return [said + "they were processed."]
 
 
@@ -214,7 +214,9 @@ def of_table(
     known = _called(events)
     _refuse_unclear(sheet, known, names)
     kept = [name for name in (KEY, "rank") if name not in names]
-    writes = done.join(known.select(*names, *kept), on=names, how="left")
+    writes = done.join(
+        known.select(*names, *kept), on=names, how="left", maintain_order="left"
+    )
     lost = writes.filter(pl.col("rank").is_null())
     writes = writes.filter(pl.col("rank").is_not_null())
     whens = events.select(KEY, "rank", when="occurred_at")
@@ -227,7 +229,7 @@ def of_table(
         *before_events(writes.join(whens, on=[KEY, "rank"])),
     ]
     if order == OCCURRED:
-        notes += shared(events, "occurred_at")
+        notes += shared(events, "occurred_at", "time of happening")
     return Evidence(
         told=told,
         events=events,

@@ -87,7 +87,7 @@ def of_extract(
         said_order(by),
         *zone_note(sheet, "processed", zone),
         *_identity_note(sheet),
-        *shared(events.rename({"by": "place"}), "place"),
+        *shared(events, "by", by if by == VERSION else "time of happening"),
         *(before_events(rows.select("at", when="by")) if by == OCCURRED else ()),
     ]
     return Evidence(

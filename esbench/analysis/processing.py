@@ -182,8 +182,10 @@ def _of_csv(text: str, name: str) -> pl.DataFrame:
             text.encode(), separator=delimiter, has_header=True, infer_schema=False
         )
     except pl.exceptions.PolarsError as error:
-        said = str(error).splitlines()[0]
-        raise UnclearExtract(f"{name} is no table: {shorten(said, 120)}") from None
+        said = shorten(str(error).splitlines()[0], 120)
+        if "more fields" in said:
+            said = "a row has more cells than the header has names"
+        raise UnclearExtract(f"{name} is no table: {said}") from None
     if len(set(header)) < len(header):
         twice = next(cell for cell in header if header.count(cell) > 1)
         raise UnclearExtract(f"{name} has two columns {twice!r}: rename one")

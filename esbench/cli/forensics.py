@@ -113,10 +113,15 @@ def forensics(
     Ends with 0 when every final state is right, with 1 when one is wrong or open.
 
     \b
-    Columns: end (right, wrong, or open where a tie in time decides), there and right
-    (the states), cause (order, redelivery, never processed, not explained),
-    inversions, first_inversion, workers, late_seconds (how long after a later event
-    one was written, at the most), events, copies, unprocessed.
+    Columns:
+      end              right, wrong, or open where a tie in time decides
+      there, right     the state that is there, and the one that should be
+      cause            never processed, order, a tie in time, redelivery,
+                       not explained; or several of them
+      inversions       pairs of events that were written the wrong way round
+      first_inversion  the first of them in words; workers: whose it was
+      late_seconds     how long after a later event one was written, at most
+      events, copies, unprocessed    how many there are of each
 
     \b
     Examples:
@@ -241,7 +246,7 @@ def _give(report: Forensics, wanted: Form, *, only_wrong: bool) -> None:
     shown = _shown(rows) if wanted.is_text else None
     title = report.title
     give(rows, report.receipt, wanted, title=title, shown=shown, beside=beside)
-    for note in report.notes:
+    for note in report.notes if wanted.name != "json" else ():
         (tables.quiet if wanted.is_text else tables.err)(note)
     (tables.out if wanted.is_text else tables.err)(report.finding)
 
@@ -250,8 +255,25 @@ def _shown(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the rows as a person reads them: without columns that say nothing."""
     import polars as pl
 
+    late = [None if each is None else lasting(each) for each in rows["late_seconds"]]
+    place = rows.columns.index("late_seconds")
+    said = rows.with_columns(pl.Series("late", late, dtype=pl.String))
+    names = [*rows.columns[:place], "late", *rows.columns[place + 1 :]]
     counts = [n for n in ("copies", "unprocessed") if not rows.get_column(n).sum()]
-    empty = [n for n in ("cause", "workers", "late_seconds") if rows[n].is_null().all()]
-    return rows.drop(*counts, *empty, "events").with_columns(
-        pl.selectors.by_name("late_seconds", require_all=False).round(1)
-    )
+    empty = [n for n in ("cause", "workers", "late") if said[n].is_null().all()]
+    return said.select(names).drop(*counts, *empty, "events")
+
+
+def lasting(seconds: float) -> str:
+    """Return a time in its two largest units.
+
+    >>> lasting(4.4), lasting(200), lasting(507_005.1), lasting(0.0004)
+    ('4.4 s', '3 min 20 s', '5 d 20 h', '0.0004 s')
+    """
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    units = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+    place = next(n for n, (_, size) in enumerate(units) if seconds >= size)
+    (large, size), (small, part) = units[place : place + 2]
+    whole, rest = divmod(int(seconds), size)
+    return f"{whole} {large} {rest // part} {small}"
