@@ -362,6 +362,18 @@ def test_a_log_alone_tells_both_orders():
     assert "was recorded before" in report.table["first_inversion"].drop_nulls()[0]
 
 
+def test_events_of_one_commit_were_recorded_one_after_the_other():
+    """They share the time of recording, and their positions tell the order."""
+    log = es.EventLog.temporary(video.EVENTS, clock=es.Clock("2024-02-02"))
+    stamped = [
+        es.stamped(event, occurred_at=f"2024-02-01T{hour}:00Z")
+        for event, hour in ((LIFE[2], 12), (LIFE[1], 11))
+    ]
+    log.append("v", [LIFE[0], *stamped])
+    report = analysis.forensics(log)
+    assert (report.count("inversions"), report.count("ties")) == (3, 0)
+
+
 STATUSES = {
     "VideoUploaded": "uploaded",
     "ProcessingStarted": "processing",
@@ -421,6 +433,17 @@ def test_an_extract_says_the_same_as_log_and_table(tmp_path):
         tmp_path / "x.parquet",
     ):
         assert analysis.forensics_of(given_as).table.equals(apart)
+
+
+def test_a_log_that_left_as_csv_says_the_same_as_the_log(tmp_path):
+    """Both times of an export are both orders, and fields of events are no workers."""
+    log = es.EventLog.temporary(video.EVENTS)
+    log.append_frame(video.traffic(60))
+    table = analysis.forensics(log).table
+    for rows in (log.scan().collect(), log.scan().drop("version").collect()):
+        rows.write_csv(tmp_path / "x.csv")
+        assert analysis.forensics_of(tmp_path / "x.csv").table.equals(table)
+    assert table["workers"].is_null().all()
 
 
 def test_an_extract_of_states_needs_no_types():

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from esbench.analysis import orders
 from esbench.analysis.measure import KEY
 from esbench.analysis.orders import RANK, Columns, Folded, Told
-from esbench.analysis.processing import Sheet, has_zone, moments_of, sheet_of
+from esbench.analysis.processing import ROLES, Sheet, has_zone, moments_of, sheet_of
 from esbench.analysis.report import counted_verb
 from esbench.errors import InvalidEvent, InvalidFrame, UnclearExtract, shorten
 
@@ -417,8 +417,8 @@ def states_of(given: Any, field: str) -> Sheet:
             {KEY: list(map(str, given)), "state": cells},
             schema={KEY: pl.String, "state": pl.String},
         )
-    also = {"state": (field, "status", "value", "claimed")}
-    sheet = sheet_of(given, name="the list of states", also=also)
+    names = {"state": (field, *ROLES["state"], "status", "value", "claimed")}
+    sheet = sheet_of(given, name="the list of states", names=names)
     sheet = replace(sheet, hint="call it {name!r}")
     keys = whole(sheet, "aggregate")
     twice = keys.is_duplicated().arg_true()

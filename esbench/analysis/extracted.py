@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from esbench.analysis import orders
+from esbench.analysis import orders, words
 from esbench.analysis.evidence import (
     OCCURRED,
     VERSION,
@@ -60,7 +60,8 @@ def of_extract(
         sheet: the table; a row is a write, or an event without one.
         calls: the projection's, where the table has the types of events.
         field: the field of its states, if said.
-        order: "version" or "occurred"; the versions, if there are any, unless said.
+        order: "version" or "occurred"; unless said the versions if there are any, and
+            they do not merely follow the recording.
         zone: the zone of times that name none.
 
     Raises:
@@ -69,7 +70,8 @@ def of_extract(
     """
     import polars as pl
 
-    by = checked_order(order, VERSION if sheet.has("version") else OCCURRED)
+    recorded = words.normal(sheet.columns.get("processed", "")) == "recorded at"
+    by = checked_order(order, _usual(sheet, recorded=recorded))
     at = moments_of(sheet, "processed", zone)
     keys = [whole(sheet, "aggregate"), _identity(sheet), _by(sheet, by, zone)]
     (named, reducer), kind, fields = _meaning(sheet, calls, field)
@@ -95,9 +97,19 @@ def of_extract(
         events=events,
         writes=writes,
         states=last_states(sheet, writes) if sheet.has("type") else None,
-        verb="written",
+        verb="recorded" if recorded else "written",
         notes=tuple(notes),
     )
+
+
+def _usual(sheet: Sheet, *, recorded: bool) -> str:
+    """Return the order of the events unless one is said: a log's versions are none.
+
+    They follow the order of recording, so nothing would ever be out of it.
+    """
+    if recorded and sheet.has("occurred"):
+        return OCCURRED
+    return VERSION if sheet.has("version") else OCCURRED
 
 
 def _identity(sheet: Sheet) -> pl.Series:

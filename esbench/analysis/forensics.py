@@ -44,7 +44,7 @@ from esbench.analysis.evidence import (
 from esbench.analysis.extracted import of_extract
 from esbench.analysis.measure import KEY
 from esbench.analysis.orders import CAUSES, ORDER, TIE, alike, causes, chain
-from esbench.analysis.processing import Sheet, sheet_of, typed
+from esbench.analysis.processing import ROLES, Sheet, sheet_of, typed
 from esbench.analysis.receipt import Receipt, called, counted, receipt
 from esbench.analysis.report import Report, counted_verb
 from esbench.errors import InvalidFrame, UnclearExtract, shorten
@@ -58,7 +58,10 @@ if TYPE_CHECKING:
     from esbench.log import Readable
 
 RIGHT, WRONG, OPEN = "right", "wrong", "open"
-AT_HAND = {"worker": ("worker",), "processed": ("processed at", "recorded at")}
+AT_HAND = {  # an extract of a log has its events' own fields, worker_id for one
+    "processed": (*ROLES["processed"], "recorded at"),
+    "worker": tuple(name for name in ROLES["worker"] if name != "worker id"),
+}
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -186,7 +189,8 @@ def forensics_of(
             each row sets its state. ``event_id`` tells copies from events, else the
             version does.
         states: the states that are there today, as in ``forensics``.
-        order: "version" or "occurred"; the versions, if there are any, unless said.
+        order: "version" or "occurred"; the versions, if there are any, unless said;
+            the times of happening where ``recorded_at`` stands in.
         columns: which column is what, as in ``forensics``, and "type", "occurred".
         projection: a declared one; ``video.Video`` unless given.
         field: the field of its states, as in ``forensics``.
@@ -216,7 +220,7 @@ def _words(*, states: Any, **options: Any) -> list[str]:
 
 def extract_sheet(extract: Any, columns: Mapping[str, str] | None = None) -> Sheet:
     """Return an extract with the roles of its columns; one that has them stays."""
-    return sheet_of(extract, columns, name="the extract", also=AT_HAND)
+    return sheet_of(extract, columns, name="the extract", names=AT_HAND)
 
 
 def _of_sheet(sheet: Sheet, evidence: Evidence, zone: str, call: str) -> Receipt:

@@ -15,7 +15,7 @@ What it may not know: logs, projections, what an order means.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -113,7 +113,7 @@ def sheet_of(
     columns: Mapping[str, str] | None = None,
     *,
     name: str = "the table",
-    also: Mapping[str, Iterable[str]] | None = None,
+    names: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Sheet:
     """Return a table with the roles of its columns.
 
@@ -123,7 +123,7 @@ def sheet_of(
             that has its roles already.
         columns: the column of a role, where its name does not say it.
         name: what messages call a frame.
-        also: more names of a role, to be tried first.
+        names: other names for the columns of some roles, the first ones first.
 
     Raises:
         UnclearExtract: no table, no such role or column, two columns for one role.
@@ -131,8 +131,8 @@ def sheet_of(
     if isinstance(given, Sheet):
         return given
     frame, name = _read(given, name)
-    names = {role: (*(also or {}).get(role, ()), *own) for role, own in ROLES.items()}
-    found = {role: _found(frame.columns, own, name) for role, own in names.items()}
+    sought = {**ROLES, **(names or {})}
+    found = {role: _found(frame.columns, own, name) for role, own in sought.items()}
     said = _said(frame.columns, columns or {}, name)
     kept = {role: column for role, column in found.items() if column is not None}
     return Sheet(frame=frame, name=name, columns=kept | said)
