@@ -20,7 +20,7 @@ from esbench.cli.run import run
 from esbench.domains import bank, video
 from esbench.errors import InvalidEvent, InvalidFrame, UnclearExtract
 from esbench.projection import calls_of
-from esbench.workers import LAST_WRITE_WINS, schedules, told
+from esbench.workers import LAST_WRITE_WINS, schedules, simulated, told
 from esbench.workers.lattice import Rows
 from esbench.workers.verdict import witness_of
 
@@ -401,6 +401,10 @@ def test_a_trace_is_a_table_of_processing():
     row = only(analysis.forensics(log, trace))
     assert (row["there"], row["workers"]) == ("processing", "W3 before W1")
     assert row["late_seconds"] is None
+    run = simulated(work, LAST_WRITE_WINS, workers=3, seed=2)
+    report = analysis.forensics(log, run)
+    assert (report.count("writes"), report.count("copies")) == (3, 0)
+    assert report.count("wrong") == (run.states["vid_123"] != "success")
 
 
 def sample():
@@ -579,7 +583,12 @@ ROWS = pl.DataFrame(
         (
             ROWS.with_columns(event_id=pl.lit("e")),
             {},
-            "the event e of v has two places or types",
+            "the event e of v does not say the same in all its rows",
+        ),
+        (
+            ROWS.drop("type").with_columns(version=1, state=pl.Series(["a", "b"])),
+            {},
+            "the event 1 of v does not say the same",
         ),
     ],
 )
@@ -793,6 +802,14 @@ def test_the_command_ends_with_one_where_a_state_is_wrong(call):
     assert (code, out.splitlines()[-1]) == (
         *(0, "None of 1 aggregate was written out of order; no final state is wrong."),
     )
+
+
+def test_the_command_ends_with_one_where_a_tie_leaves_it_open(call):
+    """What nobody can know is no all-clear."""
+    rows = pl.DataFrame({"version": [1, 2], "state": ["a", "b"], "processed_at": 1})
+    rows.with_columns(aggregate_id=pl.lit("v")).write_csv("tie.csv")
+    code, out, _ = call("forensics", "--extract", "tie.csv")
+    assert (code, "1 is open" in out) == (1, True)
 
 
 def test_only_what_is_wrong_is_listed_if_one_wants(call):

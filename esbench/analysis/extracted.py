@@ -80,7 +80,7 @@ def of_extract(
         .with_row_index("row")
         .with_columns(at.alias("at"), at.alias("seq"), *beside(sheet))
     )
-    events = _once(rows, sheet)
+    events = _once(rows, fields, sheet)
     number = "by" if by == VERSION else "rank"
     events = events.with_columns(pl.col(number).alias("number"))
     writes = rows.filter(pl.col("at").is_not_null())
@@ -141,16 +141,18 @@ def _by(sheet: Sheet, order: str, zone: str) -> pl.Series:
     return moments_of(sheet, "occurred", zone).alias("by")
 
 
-def _once(rows: pl.DataFrame, sheet: Sheet) -> pl.DataFrame:
+def _once(rows: pl.DataFrame, fields: list[pl.Series], sheet: Sheet) -> pl.DataFrame:
     """Return each event once, ranked; it must say the same in all its rows."""
     import polars as pl
 
-    same = pl.struct("by", "type").n_unique().over(KEY, "event")
-    odd = rows.filter(same > 1)
+    own = [each.alias(f"@{each.name}") for each in fields]
+    said = pl.struct("by", "type", *(each.name for each in own))
+    odd = rows.with_columns(own).filter(said.n_unique().over(KEY, "event") > 1)
     if odd.height:
         raise UnclearExtract(
             f"{sheet.name}: the event {shorten(odd.item(0, 'event'))} of "
-            f"{shorten(odd.item(0, KEY))} has two places or types: which are true?"
+            f"{shorten(odd.item(0, KEY))} does not say the same in all its rows: "
+            "which one is true?"
         )
     first = rows.sort(KEY, "by", "seq", nulls_last=True, maintain_order=True)
     once = first.unique([KEY, "event"], keep="first", maintain_order=True)
