@@ -213,20 +213,19 @@ def of_table(
     done = rows.filter(pl.col("at").is_not_null())
     known = _called(events)
     _refuse_unclear(sheet, known, names)
-    kept = [name for name in (KEY, "rank") if name not in names]
+    kept = [name for name in (KEY, "rank", "when") if name not in names]
     writes = done.join(
         known.select(*names, *kept), on=names, how="left", maintain_order="left"
     )
     lost = writes.filter(pl.col("rank").is_null())
     writes = writes.filter(pl.col("rank").is_not_null())
-    whens = events.select(KEY, "rank", when="occurred_at")
     notes = [
         said_order(order),
         *zone_note(sheet, "processed", past.zone),
         *_unfinished(rows.height - done.height),
         *_strangers(sheet, lost.select(*names), writes.height, past),
         *_pending(events, writes),
-        *before_events(writes.join(whens, on=[KEY, "rank"])),
+        *before_events(writes),
     ]
     if order == OCCURRED:
         notes += shared(events, "occurred_at", "time of happening")
@@ -285,14 +284,13 @@ def beside(sheet: Sheet) -> list[pl.Series]:
 
 
 def _called(events: pl.DataFrame) -> pl.DataFrame:
-    """Return the events with the id that each goes by."""
+    """Return the events with the id that each goes by, and ``when`` it occurred."""
     import polars as pl
 
     own = pl.col(KEY) + "/" + pl.col("version").cast(pl.String)
     given = [pl.col("event_id")] if "event_id" in events.columns else []
-    return events.select(
-        KEY, "version", "rank", pl.coalesce(*given, own).alias("event")
-    )
+    called = pl.coalesce(*given, own).alias("event")
+    return events.select(KEY, "version", "rank", called, when="occurred_at")
 
 
 def _refuse_unclear(sheet: Sheet, known: pl.DataFrame, names: list[str]) -> None:
@@ -345,7 +343,7 @@ def _named(past: Past) -> list[Any]:
 
     known = past.log.scan().collect_schema().names()
     own = ["event_id"] if "event_id" in known else []
-    return [KEY, "version", *own, pl.lit(0).alias("rank")]
+    return [KEY, "version", "occurred_at", *own, pl.lit(0).alias("rank")]
 
 
 def _pending(events: pl.DataFrame, writes: pl.DataFrame) -> list[str]:
@@ -355,8 +353,8 @@ def _pending(events: pl.DataFrame, writes: pl.DataFrame) -> list[str]:
     end = writes.get_column("at").max()
     if writes.is_empty() or not writes.schema["at"].is_temporal():
         return []
-    todo = events.join(writes, on=[KEY, "rank"], how="anti")
-    new = todo.filter(pl.col("recorded_at") > end).height
+    late = events.filter(pl.col("recorded_at") > end)
+    new = late.join(writes, on=[KEY, "rank"], how="anti").height
     if not new:
         return []
     was = counted_verb(new, "event", "was", "were")
