@@ -206,6 +206,7 @@ def spread(
 
 # --- the wrong way ---------------------------------------------------------------
 
+_SALTS = 2**32  # so many are told apart
 _ANSWERS = """
 import sys
 keys = sys.stdin.read().split("\\0")
@@ -264,11 +265,13 @@ def salted(
         keys: any texts.
         partitions: how many there are.
         processes: how many processes to start.
-        salts: a salt a process, which makes the answers the same every time; each
-            process draws its own unless said, as Python does.
+        salts: a salt a process, any whole number, which makes the answers the same
+            every time; each process draws its own unless said, as Python does.
     """
     wanted = tuple(keys)
-    drawn = ["random"] * processes if salts is None else [str(salt) for salt in salts]
+    drawn = (
+        ["random"] * processes if salts is None else [str(n % _SALTS) for n in salts]
+    )
     return Salted(
         keys=wanted,
         by_hash=tuple(_answers(wanted, partitions, salt) for salt in drawn),
