@@ -233,6 +233,19 @@ def test_every_lesson_makes_a_sheet():
             assert f"Vote {task.number}: " in told or f" {task.number} (" in told
 
 
+def test_a_stage_that_asks_nothing_has_no_vote():
+    """A stage shown without its question is a scene, and nothing to vote on."""
+    made = "from esbench.widgets import partitions\npartitions(predict={})"
+    told = [
+        [type(step).__name__ for step in sheet.steps([cell], 1)]
+        for cell in (
+            {"cell_type": "code", "metadata": {}, "source": made.format(asks)}
+            for asks in (True, False)
+        )
+    ]
+    assert told == [["Scene", "Vote"], ["Scene"]]
+
+
 def test_a_lesson_that_does_not_run_makes_no_sheet():
     """A cell that fails is named; one that is meant to fail is not."""
     cell = {"cell_type": "code", "source": "1 / 0", "metadata": {}}

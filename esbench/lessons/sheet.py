@@ -232,12 +232,12 @@ def _asked(
 
 
 def _staged(stage: Any, code: str, leads: str) -> Iterator[Scene | Vote]:
-    """Yield a stage, and its question where it has one."""
+    """Yield a stage, and its question where it asks one."""
     told = [line for line in leads.splitlines() if line and line[0] not in "#|"]
     said = re.sub(r"[*:]+$|\*\*?(?=\w)|(?<=\w)\*\*?", "", " ".join(told[-5:]))
     yield Scene(leads=said, code=f"`{code}`")
     table = stage._table
-    if "question" in table and "answers" in table:
+    if stage.predict and "question" in table and "answers" in table:
         order = stage.letters(stage.seed)[0][0]
         yield _lettered("", table["question"], table["answers"], order)
 
