@@ -292,8 +292,9 @@ def test_a_missing_latency_is_named():
         lambda: three(redelivered=1, chance=EVERY_WORKER),
         lambda: three(crashes=1, chance=race(1)),
         lambda: spread([1, 2], 0),
+        lambda: schedules([1, 2]),
     ],
-    ids=range(8),
+    ids=range(9),
 )
 def test_schedules_that_make_no_sense_are_refused(call):
     """Each names what is wrong with it."""

@@ -66,7 +66,9 @@ def test_each_row_is_a_latency(times):
     assert observed(found).of("W1", "b") == (1_000_000,)
 
 
-@pytest.mark.parametrize("make", [pl.DataFrame.to_pandas, pl.DataFrame.lazy], ids=str)
+@pytest.mark.parametrize(
+    "make", [pl.DataFrame.to_pandas, pl.DataFrame.lazy], ids=["pandas", "lazy"]
+)
 def test_other_frames_will_do(make):
     """Frames of pandas, and lazy ones, give the same."""
     assert measured(make(table())) == measured(table())

@@ -275,13 +275,14 @@ def schedules(
         chance: ``EVERY_ORDER``, ``EVERY_WORKER`` or ``race(latencies)``.
 
     Raises:
-        InvalidSchedule: no queue, as many names as not queues, two events of one id,
-            a redelivery or a crash where chance has no say on when it comes.
+        InvalidSchedule: no queue or one that is no list, as many names as not queues,
+            two events of one id, a redelivery or a crash where chance has
+            no say on when it comes.
 
     >>> schedules([[1], [2], [3]], redelivered=1).count
     42
     """
-    given = [list(queue) for queue in queues]
+    given = [_queue(queue) for queue in queues]
     told = iter(messages(chain.from_iterable(given)))
     lanes = tuple(tuple(next(told) for _ in queue) for queue in given)
     names = tuple(workers or (f"W{number}" for number in range(1, len(lanes) + 1)))
@@ -293,6 +294,16 @@ def schedules(
         crashes=crashes,
         chance=chance,
     )
+
+
+def _queue(events: Any) -> list[Any]:
+    try:
+        return list(events)
+    except TypeError:
+        raise InvalidSchedule(
+            f"{events!r} is no queue: give a list of events for each worker, or deal "
+            "events out with spread(events)"
+        ) from None
 
 
 def spread(events: Iterable[Any], workers: int = 3, **options: Any) -> Schedules:
