@@ -147,6 +147,7 @@ function openStage({ model, el, spec }) {
   const past = []; // snapshots, for undo
   let playing = 0;
   let quiet = false;
+  let due = false;
   const frame = { model, get: (name) => model.get(name), em: 14, width: 900, moved: 0 };
   const root = make("div", { class: "es-stage", tabindex: "0", role: "group", "aria-label": spec.label, "data-lm-suppress-shortcuts": "true" });
   const button = (name, label, hint, action, mark, short) =>
@@ -389,8 +390,10 @@ function openStage({ model, el, spec }) {
   function onClick(event) { // after a click the stage's own keys work again
     if (event.detail > 0 && !event.target.closest("select")) root.focus({ preventScroll: true });
   }
-  function onChange() {
-    if (!quiet) redraw();
+  function onChange() { // by the kernel or another view: once for all that changes together
+    if (quiet || due) return;
+    due = true;
+    queueMicrotask(() => { due = false; redraw(); });
   }
   root.addEventListener("keydown", onKey);
   root.addEventListener("pointerdown", onTouch);
