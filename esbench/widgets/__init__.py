@@ -9,6 +9,7 @@ What it may not know: the command line.
 
 from esbench.widgets.explore import Explorer, explore
 from esbench.widgets.hydration import HydrationStage, hydration
+from esbench.widgets.race import RaceStage, race
 from esbench.widgets.reconciliation import Reconciliation, reconciliation
 from esbench.widgets.small_time_machine import SmallTimeMachine, small_time_machine
 from esbench.widgets.snapshot import SnapshotStage, snapshot
@@ -18,6 +19,7 @@ from esbench.widgets.time_machine import TimeMachine, time_machine
 __all__ = [
     "Explorer",
     "HydrationStage",
+    "RaceStage",
     "Reconciliation",
     "SmallTimeMachine",
     "SnapshotStage",
@@ -25,6 +27,7 @@ __all__ = [
     "TimeMachine",
     "explore",
     "hydration",
+    "race",
     "reconciliation",
     "small_time_machine",
     "snapshot",
