@@ -9,6 +9,7 @@ What it may not know: the command line.
 
 from esbench.widgets.explore import Explorer, explore
 from esbench.widgets.hydration import HydrationStage, hydration
+from esbench.widgets.partitions import PartitionsStage, partitions
 from esbench.widgets.race import RaceStage, race
 from esbench.widgets.reconciliation import Reconciliation, reconciliation
 from esbench.widgets.small_time_machine import SmallTimeMachine, small_time_machine
@@ -20,6 +21,7 @@ __all__ = [
     "Explorer",
     "HydrationStage",
     "RaceStage",
+    "PartitionsStage",
     "Reconciliation",
     "SmallTimeMachine",
     "SnapshotStage",
@@ -28,6 +30,7 @@ __all__ = [
     "explore",
     "hydration",
     "race",
+    "partitions",
     "reconciliation",
     "small_time_machine",
     "snapshot",
