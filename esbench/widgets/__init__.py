@@ -7,6 +7,7 @@ moves; each stage has a PNG and a ``__repr__`` that carry its sentence.
 What it may not know: the command line.
 """
 
+from esbench.widgets.consumer_group import ConsumerGroup, consumer_group
 from esbench.widgets.explore import Explorer, explore
 from esbench.widgets.hydration import HydrationStage, hydration
 from esbench.widgets.partitions import PartitionsStage, partitions
@@ -18,6 +19,7 @@ from esbench.widgets.state_and_events import StateAndEvents, state_and_events
 from esbench.widgets.time_machine import TimeMachine, time_machine
 
 __all__ = [
+    "ConsumerGroup",
     "Explorer",
     "HydrationStage",
     "RaceStage",
@@ -27,6 +29,7 @@ __all__ = [
     "SnapshotStage",
     "StateAndEvents",
     "TimeMachine",
+    "consumer_group",
     "explore",
     "hydration",
     "race",
