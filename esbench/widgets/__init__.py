@@ -9,6 +9,7 @@ What it may not know: the command line.
 
 from esbench.widgets.consumer_group import ConsumerGroup, consumer_group
 from esbench.widgets.explore import Explorer, explore
+from esbench.widgets.failures import FailuresStage, failures
 from esbench.widgets.hydration import HydrationStage, hydration
 from esbench.widgets.partitions import PartitionsStage, partitions
 from esbench.widgets.race import RaceStage, race
@@ -17,10 +18,12 @@ from esbench.widgets.small_time_machine import SmallTimeMachine, small_time_mach
 from esbench.widgets.snapshot import SnapshotStage, snapshot
 from esbench.widgets.state_and_events import StateAndEvents, state_and_events
 from esbench.widgets.time_machine import TimeMachine, time_machine
+from esbench.widgets.watching import Watching, watching
 
 __all__ = [
     "ConsumerGroup",
     "Explorer",
+    "FailuresStage",
     "HydrationStage",
     "RaceStage",
     "PartitionsStage",
@@ -30,7 +33,9 @@ __all__ = [
     "StateAndEvents",
     "TimeMachine",
     "consumer_group",
+    "Watching",
     "explore",
+    "failures",
     "hydration",
     "race",
     "partitions",
@@ -39,4 +44,5 @@ __all__ = [
     "snapshot",
     "state_and_events",
     "time_machine",
+    "watching",
 ]
