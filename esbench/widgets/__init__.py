@@ -18,6 +18,7 @@ from esbench.widgets.small_time_machine import SmallTimeMachine, small_time_mach
 from esbench.widgets.snapshot import SnapshotStage, snapshot
 from esbench.widgets.state_and_events import StateAndEvents, state_and_events
 from esbench.widgets.time_machine import TimeMachine, time_machine
+from esbench.widgets.traced import TraceStage, traced
 from esbench.widgets.watching import Watching, watching
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "SnapshotStage",
     "StateAndEvents",
     "TimeMachine",
+    "TraceStage",
     "consumer_group",
     "Watching",
     "explore",
@@ -44,5 +46,6 @@ __all__ = [
     "snapshot",
     "state_and_events",
     "time_machine",
+    "traced",
     "watching",
 ]
