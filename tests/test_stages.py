@@ -22,6 +22,8 @@ from esbench.widgets.predictions import pick
 from esbench.widgets.stage import page_json
 from esbench.widgets.state_and_events import LABELS, predictions
 from esbench.widgets.story import clip
+from esbench.workers import LAST_WRITE_WINS, simulated
+from esbench.workers.simulated import load
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -237,11 +239,21 @@ def test_traits_refuse_what_is_not_there(stage):
         stage.tab = "Bank"
 
 
+def traced():
+    """Give a run of four videos, ready to be watched."""
+    work = load(video.the_race(), 4)
+    return widgets.traced(simulated(work, LAST_WRITE_WINS))
+
+
 MAKERS = [
+    widgets.consumer_group,
+    widgets.failures,
     widgets.hydration,
+    widgets.partitions,
     widgets.small_time_machine,
     widgets.snapshot,
     widgets.state_and_events,
+    traced,
 ]
 
 
