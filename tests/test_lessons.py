@@ -9,14 +9,30 @@ from decimal import Decimal
 import pytest
 
 import esbench as es
-from esbench import lessons
+from esbench import lessons, workers
 from esbench.domains import bank, video
-from esbench.lessons import course, l00, l01, l02, l03, l05, tampering, waiting
+from esbench.lessons import (
+    course,
+    l00,
+    l01,
+    l02,
+    l03,
+    l05,
+    l08,
+    l10,
+    tampering,
+    traffic,
+    waiting,
+)
 from esbench.lessons.exercise import Exercise, Mistake, judge, made, outcomes
 from esbench.lessons.lesson import Lesson
 from esbench.lessons.letters import LETTERS, SEEDS, shuffled
 from esbench.lessons.prediction import Prediction, ask
 from esbench.lessons.verdict import Verdict
+from esbench.workers.delivery import AT_LEAST_ONCE, AT_MOST_ONCE, CHECK_THEN_MARK
+from esbench.workers.groups import Pause, consume
+from esbench.workers.growth import grow
+from esbench.workers.keys import advise
 
 TASKS = [task for lesson in course.LESSONS for task in lesson.tasks]
 EXERCISES = [task for task in TASKS if isinstance(task, Exercise)]
@@ -165,6 +181,23 @@ def test_a_check_that_passes_everything_is_found_out(exercise):
             3,
         ),
         (l03.STUCK, "def arrival(e):\n    return [e[2], e[1], e[0]]", 1),
+        (
+            l10.ONCE,
+            (
+                "def once(balance, known, event):\n"
+                "    return balance + event[1], {*known, event[0]}"
+            ),
+            0,
+        ),
+        (
+            l10.REDRIVE,
+            (
+                "def redriven(letters, broken):\n"
+                "    stopped = {key for key, _ in broken}\n"
+                "    return sorted(one for one in letters if one[0] not in stopped)"
+            ),
+            6,
+        ),
         (l03.STUCK, "def arrival(e):\n    return e * 2", 3),
         (
             l05.RESUMED,
@@ -258,6 +291,40 @@ def test_a_mistake_is_known_however_it_is_spelled(exercise, code, mistake):
                 "        if position > at:\n"
                 "            balance, read = balance + moved, read + 1\n"
                 "    return balance, read"
+            ),
+        ),
+        (
+            l08.MOVED,
+            (
+                "def moved(hashes, before, after):\n"
+                "    return {k for k in hashes"
+                " if hashes[k] % after != hashes[k] % before}"
+            ),
+        ),
+        (
+            l08.TURNED,
+            (
+                "def turned(handled):\n"
+                "    keys = {key for key, _ in handled}\n"
+                "    of = {k: [v for key, v in handled if key == k] for k in keys}\n"
+                "    return [k for k in keys if of[k] != sorted(of[k])]"
+            ),
+        ),
+        (
+            l10.REDRIVE,
+            (
+                "def redriven(letters, broken):\n"
+                "    first = dict(sorted(broken, reverse=True))\n"
+                "    went = [one for one in letters if one[1] < first.get(one[0], 9)]\n"
+                "    return sorted(went, key=lambda letter: letter[1])"
+            ),
+        ),
+        (
+            l10.ONCE,
+            (
+                "def once(balance, known, event):\n"
+                "    is_new = event[0] not in known\n"
+                "    return balance + is_new * event[1], known.union(event[:1])"
             ),
         ),
         (
@@ -414,8 +481,22 @@ def cut_copy():
     return folder, log.head()
 
 
+def a_nap():
+    """Give the run in which w1 sleeps with an event in hand, and nobody fences."""
+    return consume(
+        traffic.nine_uploads(),
+        partitions=9,
+        handler=traffic.status,
+        way=AT_LEAST_ONCE,
+        every=1,
+        fenced=False,
+        script=[Pause(at=13, member="w1", ticks=16)],
+    )
+
+
 PRICES = {"up": ["90.00", "100.00"], "down": ["110.00", "100.00"], "typo": ["100.00"]}
 CACHED = {key: Decimal("5.00") for key in "abcde"}
+THREE = workers.spread(video.the_race().messages, 3)
 RECOMPUTED = {key: Decimal("7.00" if key == "b" else "5.00") for key in "abcde"}
 GIVEN = {
     "00.1": (FILTER_ROWS, "2024-01-15"),
@@ -428,7 +509,14 @@ GIVEN = {
     "05.1": (dora_events(), 2),
     "05.3": (ada_log(), "ada", 3, "2024-01-15"),
     "06.1": (CACHED, RECOMPUTED),
+    "09.2": (a_nap(),),
+    "09.4": (9, 19, 27),
+    "10.1": (CHECK_THEN_MARK, 2),
+    "10.3": (["e1", "e2", "e3"], "e1"),
     "20.1": ({**CACHED, "b": Decimal("7.00")}, CACHED),
+    "07.1": (THREE, lambda row, message: video.written(row, message.event)),
+    "08.2": (grow(traffic.uploads(), 3, 4, at=24, pace=[2, 4, 2, 2]),),
+    "08.4": (advise(traffic.sales(200), traffic.IDS, 9),),
 }
 TRUTH = {
     "00.1": "500.00",
@@ -441,7 +529,14 @@ TRUTH = {
     "05.1": "225.00",
     "05.3": "4",
     "06.1": "5",
+    "09.2": "2",
+    "09.4": "1",
+    "10.1": "200",
+    "10.3": "e2, e3, e1",
     "20.1": "4 of 5",
+    "07.1": "0 of 2",
+    "08.2": "2",
+    "08.4": "user",
 }
 
 
@@ -499,6 +594,22 @@ def test_the_truth_follows_the_live_parameters():
     assert truth == ["1 of 2"]
 
 
+def test_the_truth_of_a_crash_follows_the_way():
+    """Another way loses the deposit, and another event fails elsewhere."""
+    for number, given, wanted in (
+        ("10.1", (AT_MOST_ONCE, 1), "0"),
+        ("10.1", (CHECK_THEN_MARK, 3), "100"),
+        ("10.3", (["e1", "e2", "e3"], "e2"), "e1, e3, e2"),
+    ):
+        asked = [lessons.predict(number, x, *given) for x in LETTERS]
+        truth = [
+            dict(one.answers)[x]
+            for one, x in zip(asked, LETTERS, strict=False)
+            if one.verdict.passed
+        ]
+        assert truth == [wanted]
+
+
 def test_a_neighbour_can_not_be_copied():
     """The right letter differs between neighbouring seeds, and all letters occur."""
     for prediction in PREDICTIONS:
@@ -506,6 +617,16 @@ def test_a_neighbour_can_not_be_copied():
         pairs = itertools.pairwise(right)
         assert all(one != other for one, other in pairs)
         assert set(right) == set(range(4))
+
+
+def test_a_guess_at_the_race_follows_its_order():
+    """07.1: where the newest event is in the last hand of two, one order is left."""
+    two = workers.spread(video.the_race().messages[:2], 2)
+    given = two, GIVEN["07.1"][1]
+    asked = [lessons.predict("07.1", x, *given) for x in LETTERS]
+    pairs = zip(asked, LETTERS, strict=False)
+    truth = [dict(one.answers).get(x) for one, x in pairs if one.verdict.passed]
+    assert truth == ["0 of 1"]
 
 
 def test_a_comparison_of_objects_finds_every_one():

@@ -29,7 +29,7 @@ TAGS = {
     "nbval-ignore-output",
     "solution",
 }
-VERBS = set("Start Rebuild Ask Tell Append Keep Reconcile Race Bring".split())
+VERBS = set("Start Rebuild Ask Tell Append Keep Reconcile Race Split Bring".split())
 CLOCKS = r"timeit\(|perf_counter|monotonic\(|commit_beside_reader\("
 LABELS = {"What you'll do:", "What you'll learn:", "What you need:", "When not to."}
 

@@ -9,6 +9,10 @@
     l00.py … l20.py              one file a lesson: its tasks as data
     designs.py waiting.py        what lesson 01 compares and measures, on SQLite
     tampering.py                 what lesson 02 spoils, and who notices
+    overwritten.py               the row of lesson 07 that misses an update
+    traffic.py                   what lessons 08 and 09 send to partitions
+    nap.py in_kafka.py           what lesson 09 lets a Kafka broker do
+    troubles.py letterbox.py     what lesson 10 makes fail, and its dead letters
     course.py                    which lessons there are, the routes
     classword.py kit.py          a class's code word, and learners' copies
     sheet.py                     what an instructor opens, says and asks

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from esbench.errors import NotFound
-from esbench.lessons import l00, l01, l02, l03, l04, l05, l06, l20
+from esbench.lessons import l00, l01, l02, l03, l04, l05, l06, l07, l08, l09, l10, l20
 from esbench.lessons.lesson import Lesson, Task
 
 LESSONS = (
@@ -23,6 +23,10 @@ LESSONS = (
     l04.LESSON,
     l05.LESSON,
     l06.LESSON,
+    l07.LESSON,
+    l08.LESSON,
+    l09.LESSON,
+    l10.LESSON,
     l20.LESSON,
 )
 
@@ -48,7 +52,11 @@ class Route:
 
 
 ROUTES = (
-    Route(who="a class", numbers=("00", "03"), then="talk about the summary of 03"),
+    Route(
+        who="a class",
+        numbers=("00", "03", "07"),
+        then="talk about the summary of 07",
+    ),
     Route(
         who="an analyst",
         numbers=("00", "04", "06", "20"),

@@ -89,7 +89,7 @@ FITS = Exercise(
     hints=(
         "There are two ways to be let in: to say nothing, or to say the right number.",
         "To say nothing is None; 0 says something: that there is no event yet.",
-        "Ask with `is None` whether something was said, and compare numbers with ==.",
+        "Ask with 'is None' whether something was said, and compare numbers with ==.",
     ),
     mistakes=(
         Mistake(
@@ -218,7 +218,7 @@ AGAIN = Exercise(
     hints=(
         "After a ConcurrencyError nothing that you knew is certain any more.",
         (
-            "Put looking, deciding and appending into one `while True:`, so that a "
+            "Put looking, deciding and appending into one 'while True:', so that a "
             "conflict begins all three anew."
         ),
         (

@@ -1,6 +1,7 @@
 """The lessons run in a real JupyterLab, and answer a learner who is wrong at first."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -262,3 +263,140 @@ def test_a_wrong_auditor_is_led_on(lab, page, artefact):
     )
     stub.get_by_text("what went out is a withdrawal").wait_for()
     page.screenshot(path=artefact("lesson_06_wrong"))
+
+
+def test_a_wrong_scheduler_is_led_on(lab, page, artefact):
+    """In 07 wrong guesses have reasons, and the order that was lost is mended below."""
+    page.set_viewport_size({"width": 1280, "height": 16000})
+    lab.open_notebook(page, working_copy(lab, course.lesson("07")))
+    run_all(lab, page)
+    cells = page.locator(".jp-Notebook .jp-CodeCell")
+    count = len_of(page)
+    asked = cells.filter(has_text='lessons.predict("07.1"').first
+    type_over(page, asked, '"?"', '"A"')
+    asked.get_by_text("nothing keeps the others from writing over it").wait_for()
+    first, second, third = page.locator(".es-stage").all()
+    first.focus()
+    choose(page, first, "5")
+    first.get_by_text("but W2, W1, W3 ends right").first.wait_for()
+    page.evaluate(COUNT_DRAWINGS)
+    page.keyboard.press("3")
+    second.get_by_text("right now, and already lost").first.wait_for()
+    assert page.evaluate("drawn") == 1
+    page.keyboard.press("1")
+    page.keyboard.press("2")
+    second.focus()
+    page.keyboard.press("t")
+    choose(page, second, "about 10")
+    second.get_by_text("last nearly always").first.wait_for()
+    third.focus()
+    page.keyboard.press("t")
+    choose(page, third, "0")
+    third.get_by_text("Strict next, no buffer: W3, W1, W2 ends as").first.wait_for()
+    assert len_of(page) == count
+    page.screenshot(path=artefact("lesson_07_wrong"))
+    mend = "raise NotImplementedError  # your turn"
+    for number, code, hint in (
+        ("07.2", "return sum(o[-1] == max(o) for o in orders)", "asked for are"),
+        ("07.3", "return message", "that is the last write wins again"),
+        ("07.4", "return list(versions)", "nothing comes twice here"),
+    ):
+        stub = cells.filter(has_text=f'lessons.check("{number}"').first
+        type_over(page, stub, mend, code)
+        stub.get_by_text(hint).first.wait_for()
+
+
+COUNT_DRAWINGS = """() => {
+  window.drawn = 0;
+  const tabs = document.querySelectorAll(".es-stage .es-tabs")[1];
+  new MutationObserver((all) => { drawn += all.length; })
+    .observe(tabs, { childList: true });
+}"""
+
+
+def choose(page, root, text):
+    """Press the letter of an answer, by the answer's text."""
+    choice = root.get_by_role("button", name=f": {text}")
+    letter = choice.get_attribute("aria-label").removeprefix("Answer ")[0]
+    page.keyboard.press(letter.lower())
+
+
+def test_a_wrong_guess_about_orders_is_led_on(lab, page, artefact):
+    """In 08 a guess by all that move has its reason, and the breaking tick is seen."""
+    page.set_viewport_size({"width": 1280, "height": 9000})
+    lab.open_notebook(page, working_copy(lab, course.lesson("08")))
+    run_all(lab, page)
+    cells = page.locator(".jp-Notebook .jp-CodeCell")
+    asked = cells.filter(has_text='lessons.predict("08.2"').first
+    type_over(page, asked, '"?"', '"D"')
+    asked.get_by_text("has nothing that could be overtaken").wait_for()
+    stub = cells.filter(has_text='lessons.check("08.1"').first
+    type_over(
+        page,
+        stub,
+        "raise NotImplementedError  # your turn",
+        "return [k for k, h in hashes.items() if h % after == after - 1]",
+    )
+    stub.get_by_text("only the last partition is looked at").wait_for()
+    stub = cells.filter(has_text='lessons.check("08.3"').first
+    type_over(
+        page,
+        stub,
+        "raise NotImplementedError  # your turn",
+        "return sorted(handled) != handled",
+    )
+    stub.get_by_text("asked for is which keys are out of order").wait_for()
+    first, second = page.locator(".es-stage").all()
+    first.focus()
+    page.keyboard.press("t")  # the other tabs wait for an answer
+    choice = first.get_by_role("button", name=": 4")
+    letter = choice.get_attribute("aria-label").removeprefix("Answer ")[0]
+    page.keyboard.press(letter.lower())
+    first.get_by_text("a fair share would do").first.wait_for()
+    second.focus()
+    for _ in range(34):
+        page.keyboard.press("ArrowRight")
+    second.get_by_text("event 3 from partition 3, while event 2 waits").first.wait_for()
+    page.screenshot(path=artefact("lesson_08_wrong"))
+
+
+def test_a_wrong_retry_is_led_on(lab, page, artefact):
+    """In 10 each slip has its reason, and the panel moves while a cell still runs."""
+    page.set_viewport_size({"width": 1280, "height": 14000})
+    lab.open_notebook(page, working_copy(lab, course.lesson("10")))
+    run_all(lab, page)
+    cells = page.locator(".jp-Notebook .jp-CodeCell")
+    asked = cells.filter(has_text='lessons.predict("10.1"').first
+    type_over(page, asked, '"?"', '"C"')
+    asked.get_by_text("note what is left of each after the crash").wait_for()
+    stub = cells.filter(has_text='lessons.check("10.2"').first
+    stub_line = "raise NotImplementedError  # your turn"
+    type_over(page, stub, stub_line, "return balance + event[1], known | {event[0]}")
+    stub.get_by_text("it remembers each id, and never looks").wait_for()
+    asked = cells.filter(has_text='lessons.predict("10.3"').first
+    type_over(page, asked, '"?"', '"B"')
+    asked.get_by_text("the tail is behind all that wait").wait_for()
+    stub = cells.filter(has_text='lessons.check("10.4"').first
+    type_over(page, stub, stub_line, "return [one for one in sorted(letters - broken)]")
+    stub.get_by_text("it stops with TypeError").wait_for()
+    type_over(page, stub, "sorted(letters - broken)", "sorted(set(letters) - broken)")
+    stub.get_by_text("overtakes it: the race is back").wait_for()
+    crashes, lanes, panel = (page.locator(".es-stage").nth(slot) for slot in range(3))
+    for root, wrong, why in (
+        (crashes, "100", "marked before it had an effect, it passes for done"),
+        (lanes, "e2, e3", "a parked event is not lost"),
+    ):
+        root.focus()
+        choice = root.get_by_role("button", name=re.compile(f": {wrong}$"))
+        letter = choice.get_attribute("aria-label").removeprefix("Answer ")[0]
+        page.keyboard.press(letter.lower())
+        root.get_by_text(why).first.wait_for()
+    page.screenshot(path=artefact("lesson_10_wrong"))
+    end = panel.locator(".es-finding")
+    assert end.inner_text().startswith("90 processed, 8 failed tries")
+    slow = cells.filter(has_text="Slowly(times=5)").first
+    slow.locator(".cm-content").click()
+    page.keyboard.press("Control+Enter")
+    end.get_by_text("wait, the oldest for").wait_for()
+    lab.wait_idle(page)
+    end.get_by_text("135 processed, 12 failed tries").wait_for()
