@@ -12,7 +12,16 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from benchmarks.page import Page
-from benchmarks.rows import balances, growth, ordering, reading, size, upkeep, writing
+from benchmarks.rows import (
+    balances,
+    growth,
+    ordering,
+    reading,
+    size,
+    stages,
+    upkeep,
+    writing,
+)
 from benchmarks.setting import Setting
 
 
@@ -100,5 +109,11 @@ ROWS = (
         title="A group, simulated and through Kafka",
         run=ordering.broker,
         seconds=25,
+    ),
+    Row(
+        name="race_stage",
+        title="The race stage, from key press to picture",
+        run=stages.race_stage,
+        seconds=50,
     ),
 )
