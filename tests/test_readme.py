@@ -14,9 +14,12 @@ from pathlib import Path
 import pytest
 
 import esbench as es
+from esbench.domains import video
+from esbench.workers import tournament
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+VALUES = "Decimal|Product|Ends|Verdict|Witness|Fraction"
 BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 
@@ -25,7 +28,7 @@ def told_values(block: str) -> list[tuple[str, str]]:
     return [
         (code.strip(), value.strip())
         for line in block.splitlines()
-        if (match := re.fullmatch(r"(\S.*?)\s+# ((?:Decimal|Product)\(.*)", line))
+        if (match := re.fullmatch(rf"(\S.*?)\s+# ((?:{VALUES})\(.*)", line))
         for code, value in [match.groups()]
     ]
 
@@ -43,7 +46,7 @@ def test_the_code_runs_and_gives_the_values_it_tells(tmp_path, monkeypatch):
     """Each block of the README runs after those before it, with the values told."""
     names = run(tmp_path, monkeypatch, BLOCKS)
     told = [pair for block in BLOCKS for pair in told_values(block)]
-    assert len(told) == 2
+    assert len(told) == 6
     for code, value in told:
         assert repr(eval(code, names)) == value, code
 
@@ -53,6 +56,11 @@ def test_the_first_block_writes_a_log_that_opens_again(tmp_path, monkeypatch):
     run(tmp_path, monkeypatch, BLOCKS[:1])
     log = es.EventLog.existing(tmp_path / "my-bank")
     assert (len(log), log.verify().ok) == (2, True)
+
+
+def test_the_table_of_fixes_is_what_the_tournament_gives():
+    """Each figure, sign and price in the table of fixes is counted anew."""
+    assert tournament(video.the_race()).table() in README
 
 
 @pytest.mark.parametrize("call", re.findall(r"`log\.as_of\(.*?\)`", README))
