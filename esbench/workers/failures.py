@@ -245,7 +245,8 @@ def compare(
 
     Args:
         events: any events, in the order of the queue.
-        handler: a plain function ``(row, message) -> row``.
+        handler: a plain function ``(row, message) -> row``. All policies share it: one
+            that fails a number of times and counts them fails under the first alone.
         policies: which to show.
         options: as ``work_off`` takes them.
     """
