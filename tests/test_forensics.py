@@ -464,6 +464,17 @@ def test_an_extract_of_states_needs_no_types():
     assert (row["there"], row["right"]) == ("uploaded", "success")
 
 
+def test_a_type_that_sets_nothing_is_told():
+    """A misspelt type does not vanish: how many rows, and what they are called."""
+    rows = ROWS.with_columns(type=pl.Series(["VideoUploaded", "ProcesingStarted"]))
+    notes = analysis.forensics_of(rows).notes
+    assert (
+        "1 row is of a type that Video.status does not follow from: ProcesingStarted."
+        in notes
+    )
+    assert not any("of a type" in note for note in analysis.forensics_of(ROWS).notes)
+
+
 def test_fields_of_events_may_be_called_as_they_like():
     """Events whose fields are named rank, place, seq, at and number are no trouble."""
 
@@ -577,6 +588,7 @@ ROWS = pl.DataFrame(
     [
         (ROWS.drop("version"), {}, "no column tells the order of the events"),
         (ROWS.drop("type"), {}, "no column says the state"),
+        (ROWS.clear(), {}, "has no rows"),
         (ROWS, {"projection": bank.Account}, "Account.balance follows from"),
         (ROWS, {"projection": Status}, "is a function"),
         (ROWS, {"projection": video.Video, "field": "uploaded_by"}, "no column"),

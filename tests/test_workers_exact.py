@@ -293,8 +293,13 @@ def test_a_missing_latency_is_named():
         lambda: three(crashes=1, chance=race(1)),
         lambda: spread([1, 2], 0),
         lambda: schedules([1, 2]),
+        lambda: schedules(["ab", "c"]),
+        lambda: spread("abc"),
+        lambda: spread(None),
+        lambda: ends([[1], [2]], last),
+        lambda: ends(three(), lambda row, message: None),
     ],
-    ids=range(9),
+    ids=range(14),
 )
 def test_schedules_that_make_no_sense_are_refused(call):
     """Each names what is wrong with it."""

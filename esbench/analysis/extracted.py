@@ -65,11 +65,14 @@ def of_extract(
         zone: the zone of times that name none.
 
     Raises:
-        UnclearExtract: no order of the events, or one event with two places in it.
+        UnclearExtract: no rows, no order of the events, or one event with two places
+            in it.
         InvalidFrame: a function where only columns can be asked.
     """
     import polars as pl
 
+    if sheet.frame.is_empty():
+        raise UnclearExtract(f"{sheet.name} has no rows: there is nothing to judge")
     recorded = words.normal(sheet.columns.get("processed", "")) == "recorded at"
     by = checked_order(order, _usual(sheet, recorded=recorded))
     at = moments_of(sheet, "processed", zone)
@@ -89,6 +92,7 @@ def of_extract(
         said_order(by),
         *zone_note(sheet, "processed", zone),
         *_identity_note(sheet),
+        *_passed_over(sheet, kind, f"{named}.{reducer.name}", reducer),
         *shared(events, "by", by if by == VERSION else "time of happening"),
         *(before_events(rows.select("at", when="by")) if by == OCCURRED else ()),
     ]
@@ -126,6 +130,22 @@ def _identity_note(sheet: Sheet) -> list[str]:
     if sheet.has("event") or sheet.has("version"):
         return []
     return ["No column names the event: each row counts as an event of its own."]
+
+
+def _passed_over(
+    sheet: Sheet, kind: pl.Series, whose: str, reducer: Reducer
+) -> list[str]:
+    """Tell of rows whose type sets nothing: a misspelt one would be among them."""
+    if not sheet.has("type"):
+        return []
+    others = kind.filter(~kind.is_in(sorted(reducer.types)))
+    if others.is_empty():
+        return []
+    names = others.unique(maintain_order=True)
+    said = ", ".join(shorten(name) for name in names.head(5))
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    rows = f"{len(others)} rows are" if len(others) > 1 else "1 row is"
+    return [f"{rows} of a type that {whose} does not follow from: {said}{more}."]
 
 
 def _by(sheet: Sheet, order: str, zone: str) -> pl.Series:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from esbench.errors import TooLarge
+from esbench.errors import InvalidSchedule, TooLarge
 from esbench.workers.handling import Handler, Handling
 from esbench.workers.lattice import LIMIT, Counts, Rows, Weight, reached
 from esbench.workers.message import frozen, plain
@@ -213,10 +213,21 @@ def listed(
 
 
 def in_order(schedules: Schedules, rows: Rows) -> Any:
-    """Return what a handler shows after all events in order, each once."""
+    """Return what a handler shows after all events in order, each once.
+
+    Raises:
+        InvalidSchedule: it never shows anything, as one does that forgets ``return``.
+    """
     state = rows.first
+    rows_then: set[Any] = set()
     for message in schedules.messages:
         state = rows.write(state, message)
+        rows_then.update(frozen(each) for each in rows.rows(state))
+    if rows_then == {frozen(None)}:
+        raise InvalidSchedule(
+            f"{rows.handling.name} gives None after every event, so that nothing could "
+            "be wrong: does it return the row?"
+        )
     return rows.shown(state)
 
 

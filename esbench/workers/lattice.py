@@ -20,7 +20,7 @@ from itertools import chain, product
 from math import lcm
 from typing import Any
 
-from esbench.errors import TooLarge
+from esbench.errors import InvalidSchedule, TooLarge, shorten
 from esbench.workers.chance import EVERY_ORDER, EVERY_WORKER
 from esbench.workers.handling import Handler, Handling, handling, own
 from esbench.workers.message import Message, frozen
@@ -44,6 +44,11 @@ class Rows:
     """
 
     def __init__(self, schedules: Schedules, handler: Handler | Handling) -> None:
+        if not isinstance(schedules, Schedules):
+            raise InvalidSchedule(
+                f"{shorten(repr(schedules))} has no schedules: make them with "
+                "spread(messages) or schedules(queues)"
+            )
         self.handling = handling(handler)
         names = {each.aggregate_id: None for each in schedules.messages}
         self.aggregates = tuple(names)

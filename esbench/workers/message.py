@@ -75,11 +75,16 @@ def messages(events: Iterable[Any], *, aggregate_id: str = "it") -> tuple[Messag
         aggregate_id: whose they are, where they do not say so themselves.
 
     Raises:
-        InvalidSchedule: two messages with one id.
+        InvalidSchedule: two messages with one id, or no list of events at all.
 
     >>> messages([1, 4])
     (Message(it/1 1), Message(it/4 4))
     """
+    if isinstance(events, str | bytes) or not isinstance(events, Iterable):
+        raise InvalidSchedule(
+            f"{shorten(repr(events))} is no list of events: give one, such as "
+            "log.read() or the messages of a traffic"
+        )
     given = tuple(
         _message(event, place, aggregate_id) for place, event in enumerate(events, 1)
     )

@@ -297,13 +297,12 @@ def schedules(
 
 
 def _queue(events: Any) -> list[Any]:
-    try:
-        return list(events)
-    except TypeError:
+    if isinstance(events, str | bytes) or not isinstance(events, Iterable):
         raise InvalidSchedule(
             f"{events!r} is no queue: give a list of events for each worker, or deal "
             "events out with spread(events)"
-        ) from None
+        )
+    return list(events)
 
 
 def spread(events: Iterable[Any], workers: int = 3, **options: Any) -> Schedules:
